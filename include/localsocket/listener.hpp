@@ -1,0 +1,128 @@
+// An address that clients can connect to.
+#pragma once
+
+#include <localsocket/address.hpp>
+#include <localsocket/error.hpp>
+#include <localsocket/options.hpp>
+#include <localsocket/platform.hpp>
+#include <localsocket/stream.hpp>
+#include <localsocket/wait.hpp>
+
+#include <cstddef>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <system_error>
+
+namespace localsocket {
+
+namespace detail {
+class Acceptor;
+}
+
+class IncomingStreams;
+
+/// Owns an address and hands out the clients that connect to it. Move-only; the destructor closes it.
+///
+///     auto listener = LocalListener::bind("echo.example");
+///     for (LocalStream client : listener.incoming()) serve(std::move(client));
+///
+/// **Threads.** Any number may accept at once, and every member but moving, assigning and release() may be called
+/// while they do.
+///
+/// **Errors.** As for LocalStream: a throwing form, and one with a `std::error_code&` last.
+class LOCALSOCKET_EXPORT LocalListener {
+ public:
+  /// A listener without an address: every call gives Errc::closed.
+  LocalListener() noexcept;
+  LocalListener(LocalListener&& other) noexcept;
+  LocalListener& operator=(LocalListener&& other) noexcept;
+  ~LocalListener();
+
+  /// Takes the address; clients can connect when this returns. Access is set before anyone can.
+  /// Errors: address_in_use (nothing was changed), permission_denied (also: the runtime directory is not ours),
+  /// invalid_argument (options), Errc::invalid_address (unnamed, or a pipe on another host), too_many_files_open.
+  static LocalListener bind(const LocalAddress& address, const ListenOptions& options = {});
+  static LocalListener bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec);
+  static LocalListener bind(const LocalAddress& address, std::error_code& ec);
+
+  /// The next client, waiting for one as long as the Wait says. A client that came, wrote and left is handed out like any
+  /// other: its bytes can be read.
+  /// Errors: timed_out, operation_canceled, Errc::closed, too_many_files_open (the listener goes on working).
+  LocalStream accept(const Wait& wait = {});
+  LocalStream accept(const Wait& wait, std::error_code& ec);
+  LocalStream accept(std::error_code& ec);
+
+  /// A range of the clients to come, each accepted when the loop asks for it; it ends at close(), and throws on other errors.
+  IncomingStreams incoming();
+
+  /// The moment after which every accept fails with timed_out; nothing is no limit. Also for calls already waiting.
+  void set_accept_deadline(std::optional<Wait::Clock::time_point> deadline);
+
+  /// Gives the address up and wakes every accept with Errc::closed; later ones get it at once. From any thread.
+  void close() noexcept;
+
+  bool is_open() const noexcept;
+
+  /// Where it listens; unnamed when closed by a move.
+  const LocalAddress& local_address() const noexcept;
+
+  /// The listening descriptor, or the handle of one pipe instance that waits for a client; still owned by the listener.
+  NativeHandle native_handle() const noexcept;
+
+  /// Gives it away without giving the address up; the listener is closed then. No call may be running.
+  NativeHandle release() noexcept;
+
+  /// Takes over a listening socket of the Unix family, or a server's pipe instance opened for overlapped I/O. The socket's
+  /// file is left in place at close(): it belongs to whoever made it. On error the caller keeps the handle, unchanged.
+  /// Errors: operation_not_supported (another kind of handle), Errc::closed (no handle at all).
+  static LocalListener adopt(NativeHandle handle, const LocalAddress& address);
+  static LocalListener adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec);
+
+ private:
+  explicit LocalListener(std::shared_ptr<detail::Acceptor> acceptor) noexcept;
+
+  std::shared_ptr<detail::Acceptor> acceptor_;
+};
+
+/// What LocalListener::incoming() returns: an input range that refers to the listener.
+class IncomingStreams {
+ public:
+  class iterator {
+   public:
+    using value_type = LocalStream;
+    using difference_type = std::ptrdiff_t;
+
+    explicit iterator(LocalListener& listener) : listener_(&listener) { ++*this; }
+
+    /// The client, moved out: once for each step.
+    LocalStream operator*() const { return std::move(next_); }
+
+    iterator& operator++() {
+      std::error_code ec;
+      next_ = listener_->accept(ec);
+      ended_ = ec == Errc::closed;
+      if (ec && !ended_) throw std::system_error(ec, "accept");
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+
+    bool operator==(std::default_sentinel_t) const noexcept { return ended_; }
+
+   private:
+    LocalListener* listener_;
+    mutable LocalStream next_;
+    bool ended_ = false;
+  };
+
+  explicit IncomingStreams(LocalListener& listener) noexcept : listener_(&listener) {}
+  iterator begin() const { return iterator(*listener_); }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  LocalListener* listener_;
+};
+
+inline IncomingStreams LocalListener::incoming() { return IncomingStreams(*this); }
+
+}  // namespace localsocket

@@ -1,0 +1,160 @@
+// One connection: a blocking, ordered stream of bytes in both directions.
+#pragma once
+
+#include <localsocket/address.hpp>
+#include <localsocket/error.hpp>
+#include <localsocket/options.hpp>
+#include <localsocket/platform.hpp>
+#include <localsocket/wait.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace localsocket {
+
+namespace detail {
+class Connection;
+}
+
+/// One end of a connection. Move-only; the destructor closes it.
+///
+/// **Threads.** One reader and one writer may run at once, and a blocked read never holds up a write. Settings, cancel(),
+/// shutdown() and close() may be called from any thread while calls run. More readers or writers at once are safe, but
+/// which one gets which bytes is not defined. Moving, assigning, release() and the destructor need the stream alone.
+///
+/// **Errors.** Each call has a form that throws std::system_error and a form that takes a `std::error_code&` last, sets
+/// or clears it, and throws nothing but std::bad_alloc. A stream that is closed or was moved from gives Errc::closed.
+///
+/// **When a call ends.** At the earliest of its Wait, the stream's time-out and the stream's deadline, with
+/// errc::timed_out; on a stop request or cancel(), with errc::operation_canceled; on close(), with Errc::closed; in
+/// nonblocking mode instead of waiting, with errc::operation_would_block. Time-outs, deadlines, the mode, cancel and
+/// close all reach calls that are already waiting, within 20 ms. What was moved by then is returned, and the stream
+/// stays usable and in order.
+class LOCALSOCKET_EXPORT LocalStream {
+ public:
+  using Duration = Wait::Clock::duration;
+  using TimePoint = Wait::Clock::time_point;
+
+  /// A stream that is not connected: every call gives Errc::closed.
+  LocalStream() noexcept;
+  LocalStream(LocalStream&& other) noexcept;
+  LocalStream& operator=(LocalStream&& other) noexcept;
+  ~LocalStream();
+
+  /// Connects to a listener; at least one attempt. Until the Wait ends it tries again while nobody listens, and while the
+  /// listener has no room for one more client.
+  /// Errors: connection_refused (nobody was listening at the end), timed_out (a listener, but no room), permission_denied,
+  /// operation_canceled, too_many_files_open, invalid_argument (options), Errc::invalid_address (the unnamed address).
+  static LocalStream connect(const LocalAddress& address, const Wait& wait = default_connect_timeout,
+                             const ConnectOptions& options = {});
+  static LocalStream connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
+                             std::error_code& ec);
+  static LocalStream connect(const LocalAddress& address, const Wait& wait, std::error_code& ec);
+  static LocalStream connect(const LocalAddress& address, std::error_code& ec);
+
+  /// Two streams connected to each other, without an address.
+  static std::pair<LocalStream, LocalStream> pair();
+  static std::pair<LocalStream, LocalStream> pair(std::error_code& ec);
+
+  /// Reads what is there, at most the buffer's size in bytes, and waits only while nothing is; returns the number of bytes.
+  /// 0 is the end of the stream: the peer closed or shut down, and every byte it sent was delivered before. An empty
+  /// buffer gives 0 at once.
+  std::size_t read_some(std::span<std::byte> buffer, const Wait& wait = {});
+  std::size_t read_some(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec);
+  std::size_t read_some(std::span<std::byte> buffer, std::error_code& ec);
+
+  /// The same into several buffers, the first filled first: one system call on Unix; Windows fills the first that is not empty.
+  std::size_t read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait = {});
+  std::size_t read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait, std::error_code& ec);
+  std::size_t read_some(std::span<const std::span<std::byte>> buffers, std::error_code& ec);
+
+  /// Writes some of the bytes, at least one unless the buffer is empty; returns how many the system took.
+  /// Errors: broken_pipe (the peer is gone; there is never a signal), and those of the class.
+  std::size_t write_some(std::span<const std::byte> bytes, const Wait& wait = {});
+  std::size_t write_some(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec);
+  std::size_t write_some(std::span<const std::byte> bytes, std::error_code& ec);
+
+  /// The same from several buffers: one system call (Windows: one write, of at most 64 KiB gathered in a buffer on the stack).
+  std::size_t write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait = {});
+  std::size_t write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait, std::error_code& ec);
+  std::size_t write_some(std::span<const std::span<const std::byte>> buffers, std::error_code& ec);
+
+  /// Fills the whole buffer; the Wait is for all of it. When it ends early, the error_code form returns how many bytes
+  /// were read, and they are in the buffer. Errors: Errc::end_of_stream, and those of the class.
+  std::size_t read_exact(std::span<std::byte> buffer, const Wait& wait = {});
+  std::size_t read_exact(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec);
+  std::size_t read_exact(std::span<std::byte> buffer, std::error_code& ec);
+
+  /// Writes all of the bytes; the Wait is for all of it. When it ends early, the error_code form returns exactly how
+  /// many bytes were written (Windows: at least that many, when a foreign server made the pipe without a buffer).
+  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait = {});
+  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec);
+  std::size_t write_all(std::span<const std::byte> bytes, std::error_code& ec);
+  std::size_t write_all(std::span<const std::span<const std::byte>> buffers, const Wait& wait = {});
+  std::size_t write_all(std::span<const std::span<const std::byte>> buffers, const Wait& wait, std::error_code& ec);
+  std::size_t write_all(std::span<const std::span<const std::byte>> buffers, std::error_code& ec);
+  std::size_t write_all(std::string_view text, const Wait& wait = {});
+  std::size_t write_all(std::string_view text, const Wait& wait, std::error_code& ec);
+  std::size_t write_all(std::string_view text, std::error_code& ec);
+
+  /// How long each read or write may take from its start, unless its Wait is shorter; nothing is no limit, zero or less
+  /// tries once. Also for calls already waiting, from any thread.
+  void set_read_timeout(std::optional<Duration> timeout);
+  void set_write_timeout(std::optional<Duration> timeout);
+  std::optional<Duration> read_timeout() const noexcept;
+  std::optional<Duration> write_timeout() const noexcept;
+
+  /// The moment after which every read or write fails with timed_out, even if it could go on; nothing is no limit.
+  /// Also for calls already waiting, from any thread.
+  void set_read_deadline(std::optional<TimePoint> deadline);
+  void set_write_deadline(std::optional<TimePoint> deadline);
+
+  /// In nonblocking mode a call that would wait gives operation_would_block. Also for calls already waiting.
+  void set_nonblocking(bool nonblocking);
+
+  /// Ends the calls that are running now, with operation_canceled; later ones are not touched. From any thread.
+  void cancel() noexcept;
+
+  /// Ends a direction: after `write` the peer reads the end of the stream; after `read` our reads do.
+  /// Errors: operation_not_supported (a byte-type pipe cannot), Errc::closed.
+  void shutdown(Shutdown how);
+  void shutdown(Shutdown how, std::error_code& ec);
+
+  /// Closes this end without waiting; calls that are running end with Errc::closed. Nothing that was written is lost:
+  /// the peer still reads it, then the end. Once closed it stays closed. From any thread.
+  void close() noexcept;
+
+  bool is_open() const noexcept;
+
+  /// Of an accepted stream the listener's address; else unnamed.
+  const LocalAddress& local_address() const noexcept;
+
+  /// Of a connected stream the address it was connected to; else unnamed.
+  const LocalAddress& peer_address() const noexcept;
+
+  /// The descriptor or handle, still owned by the stream; invalid_handle when there is none.
+  NativeHandle native_handle() const noexcept;
+
+  /// Gives the descriptor or handle away, as the system made it (no time-outs on it); the stream is closed then.
+  /// No call may be running. invalid_handle when there is none.
+  NativeHandle release() noexcept;
+
+  /// Takes over a connected stream socket of the Unix family, or a pipe opened for overlapped I/O. On error the caller
+  /// keeps it, unchanged. Errors: operation_not_supported (another kind of handle), Errc::closed (no handle at all).
+  static LocalStream adopt(NativeHandle handle);
+  static LocalStream adopt(NativeHandle handle, std::error_code& ec);
+
+ private:
+  friend class LocalListener;
+  explicit LocalStream(std::shared_ptr<detail::Connection> connection) noexcept;
+
+  std::shared_ptr<detail::Connection> connection_;
+};
+
+}  // namespace localsocket
