@@ -153,6 +153,7 @@ class LOCALSOCKET_EXPORT LocalStream {
  private:
   friend class LocalListener;
   explicit LocalStream(std::shared_ptr<detail::Connection> connection) noexcept;
+  const LocalAddress& name() const noexcept;  // whichever end has one, for messages
 
   std::shared_ptr<detail::Connection> connection_;
 };

@@ -1,0 +1,122 @@
+#include "call.hpp"
+
+#include <algorithm>
+
+namespace localsocket::detail {
+
+std::error_code error(Operation operation, Interruption why) noexcept {
+  switch (why) {
+    case Interruption::none:
+      break;
+    case Interruption::closed:
+      return error(operation, Errc::closed);
+    case Interruption::canceled:
+      return error(operation, std::errc::operation_canceled);
+    case Interruption::would_block:
+      return error(operation, std::errc::operation_would_block);
+    case Interruption::timed_out:
+      return error(operation, std::errc::timed_out);
+  }
+  return {};
+}
+
+void Lane::update() noexcept {
+  is_limited_ = nonblocking_ || timeout_ != none || deadline_ != none;
+  for (Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->next_) waiter->waker_.wake();
+}
+
+void Lane::set_timeout(std::optional<Clock::duration> timeout) noexcept {
+  const std::lock_guard lock(mutex_);
+  timeout_ = timeout ? Wait::saturate(*timeout).count() : none;
+  update();
+}
+
+std::optional<Clock::duration> Lane::timeout() const noexcept {
+  const Clock::rep timeout = timeout_;
+  return timeout == none ? std::nullopt : std::optional(Clock::duration(timeout));
+}
+
+void Lane::set_deadline(std::optional<Clock::time_point> deadline) noexcept {
+  const std::lock_guard lock(mutex_);
+  deadline_ = deadline ? deadline->time_since_epoch().count() : none;
+  update();
+}
+
+void Lane::set_nonblocking(bool nonblocking) noexcept {
+  const std::lock_guard lock(mutex_);
+  nonblocking_ = nonblocking;
+  update();
+}
+
+void Lane::cancel() noexcept {
+  const std::lock_guard lock(mutex_);
+  ++cancels_;
+  update();
+}
+
+void Lane::close() noexcept {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  update();
+}
+
+Clock::time_point Call::soft_limit() noexcept {
+  // A call that had no limit when it began has not looked at the clock: its time counts from the first wait.
+  if (started_ == Clock::time_point::min()) started_ = Clock::now();
+  return std::min(wait_.deadline(started_),
+                  Wait(Clock::duration(lane_.timeout_.load(std::memory_order_relaxed))).deadline(started_));
+}
+
+Interruption Call::past_limit() noexcept {
+  const Clock::time_point soft = soft_limit();
+  const Clock::time_point now = Clock::now();
+  const bool ended = now >= hard_limit() || (now >= soft && soft > started_);
+  return ended ? Interruption::timed_out : Interruption::none;
+}
+
+Clock::duration Call::remaining() noexcept {
+  const Clock::time_point limit = std::min(soft_limit(), hard_limit());
+  if (limit == Clock::time_point::max()) return Clock::duration::max();
+  return std::max(limit - Clock::now(), Clock::duration::zero());
+}
+
+Clock::duration Call::remaining_unless_nonblocking() noexcept {
+  return lane_.nonblocking_ ? Clock::duration::zero() : remaining();
+}
+
+Interruption Call::refused() noexcept {
+  const Interruption why = ended();
+  if (why != Interruption::none) return why;
+  if (lane_.nonblocking_) return Interruption::would_block;
+  return remaining() > Clock::duration::zero() ? Interruption::none : Interruption::timed_out;
+}
+
+Waiter::Waiter(Call& call) noexcept : lane_(call.lane_), waker_(NativeWaker::current()) {
+  {
+    const std::lock_guard lock(lane_.mutex_);
+    next_ = lane_.waiters_;
+    link_ = &lane_.waiters_;
+    if (next_ != nullptr) next_->link_ = &next_;
+    lane_.waiters_ = this;
+  }
+  on_stop_.emplace(call.wait_.stop_token(), Wake{waker_});
+}
+
+Waiter::~Waiter() {
+  on_stop_.reset();
+  const std::lock_guard lock(lane_.mutex_);
+  *link_ = next_;
+  if (next_ != nullptr) next_->link_ = link_;
+}
+
+void pause(Call& call, Clock::duration time) noexcept {
+  const Waiter waiter(call);
+  const Clock::time_point until = Clock::now() + time;
+  while (call.ended() == Interruption::none) {
+    const Clock::duration left = std::min(until - Clock::now(), call.remaining());
+    if (left <= Clock::duration::zero()) return;
+    waiter.waker().wait(left);
+  }
+}
+
+}  // namespace localsocket::detail

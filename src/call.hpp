@@ -1,0 +1,155 @@
+// What a blocking call may be ended by: time, a stop request, cancel, close. Portable; a room adds only a Waker.
+//
+// A Lane is what all threads know of one kind of call (reading, writing, accepting) on one object. A Call is one such call
+// while it runs. A Waiter is a Call that has begun to wait: only then is anything locked.
+//
+//   reader                                    another thread
+//   Call call(lane, wait)                     lane.set_deadline(…)
+//   attempt the system call: ready → done       stores the deadline
+//   not ready: call.refused()? → done           locks, wakes each Waiter
+//   Waiter waiter(call): locks, registers
+//   call.refused() again, then block on {handle, waker}
+//
+// Whoever changes the lane stores first and then looks for waiters; whoever waits registers first and then looks at the lane.
+// One of the two sees the other, so no interruption is missed.
+#pragma once
+
+#include <localsocket/wait.hpp>
+
+#include "failure.hpp"
+#include "waker.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+
+namespace localsocket::detail {
+
+using Clock = Wait::Clock;
+
+enum class Interruption : unsigned char { none, closed, canceled, would_block, timed_out };
+
+std::error_code error(Operation operation, Interruption why) noexcept;
+
+class Waiter;
+
+// On a cache line of its own: a reader and a writer do not slow each other down.
+class alignas(64) Lane {
+ public:
+  void set_timeout(std::optional<Clock::duration> timeout) noexcept;
+  std::optional<Clock::duration> timeout() const noexcept;
+  void set_deadline(std::optional<Clock::time_point> deadline) noexcept;
+  void set_nonblocking(bool nonblocking) noexcept;
+  void cancel() noexcept;
+
+  /// For good. Running calls end with Interruption::closed.
+  void close() noexcept;
+  bool is_closed() const noexcept { return closed_.load(); }
+  bool is_idle() const noexcept { return running_.load() == 0; }
+
+ private:
+  friend class Call;
+  friend class Waiter;
+
+  void update() noexcept;  // with the mutex held, after a setting has changed
+
+  static constexpr Clock::rep none = Clock::duration::max().count();
+
+  // Sequentially consistent, both: a call enters and then looks at closed_; who closes sets closed_ and then looks at running_.
+  std::atomic<std::uint32_t> running_{0};
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> is_limited_{false};  // any of the next three is set: spares the ready path two loads and the clock
+  std::atomic<bool> nonblocking_{false};
+  std::atomic<Clock::rep> timeout_{none};
+  std::atomic<Clock::rep> deadline_{none};
+  std::atomic<std::uint32_t> cancels_{0};
+
+  std::mutex mutex_;
+  Waiter* waiters_ = nullptr;
+};
+
+class Call {
+ public:
+  Call(Lane& lane, const Wait& wait) noexcept
+      : lane_(lane), wait_(wait), cancels_(lane.cancels_.load(std::memory_order_relaxed)) {
+    lane_.running_.fetch_add(1);
+    if (is_limited()) started_ = Clock::now();
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+  ~Call() { lane_.running_.fetch_sub(1); }
+
+  /// Why the call must not even be tried: of all limits, only a deadline of the lane that has passed counts.
+  Interruption begin() noexcept {
+    const Interruption why = stopped();
+    if (why != Interruption::none || !is_limited()) return why;
+    return started_ >= hard_limit() ? Interruption::timed_out : Interruption::none;
+  }
+
+  /// Why the call must end even if it could go on. A time-out of zero or a Wait in the past does not count: it tries once.
+  Interruption ended() noexcept {
+    const Interruption why = stopped();
+    return why != Interruption::none || !is_limited() ? why : past_limit();
+  }
+
+  /// Why the call must end instead of waiting.
+  Interruption refused() noexcept;
+
+  /// How long it may wait; `max()` for ever.
+  Clock::duration remaining() noexcept;
+
+  /// Whether it may block for `slice` where nothing can interrupt it.
+  bool may_block_for(Clock::duration slice) noexcept { return !is_limited() || remaining_unless_nonblocking() >= slice; }
+
+ private:
+  friend class Waiter;
+
+  bool is_limited() const noexcept { return wait_.is_limited() || lane_.is_limited_.load(std::memory_order_relaxed); }
+  Interruption stopped() const noexcept {
+    if (lane_.closed_.load()) return Interruption::closed;
+    if (lane_.cancels_.load(std::memory_order_relaxed) != cancels_) return Interruption::canceled;
+    return wait_.stop_token().stop_requested() ? Interruption::canceled : Interruption::none;
+  }
+  Interruption past_limit() noexcept;
+  Clock::duration remaining_unless_nonblocking() noexcept;
+  Clock::time_point soft_limit() noexcept;  // the Wait or the time-out
+  Clock::time_point hard_limit() const noexcept {  // the lane's deadline
+    return Clock::time_point(Clock::duration(lane_.deadline_.load(std::memory_order_relaxed)));
+  }
+
+  Lane& lane_;
+  const Wait& wait_;
+  std::uint32_t cancels_;
+  Clock::time_point started_ = Clock::time_point::min();  // not yet looked at
+};
+
+/// Registers the calling thread's waker with the lane and the stop token for as long as it lives. Takes no system call.
+class Waiter {
+ public:
+  explicit Waiter(Call& call) noexcept;
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+  ~Waiter();
+
+  NativeWaker& waker() const noexcept { return waker_; }
+
+ private:
+  friend class Lane;
+  struct Wake {
+    NativeWaker& waker;
+    void operator()() const noexcept { waker.wake(); }
+  };
+
+  Lane& lane_;
+  NativeWaker& waker_;
+  Waiter* next_ = nullptr;
+  Waiter** link_ = nullptr;  // what points to this one
+  std::optional<std::stop_callback<Wake>> on_stop_;
+};
+
+/// Lets `time` pass, or less if the call ends before.
+void pause(Call& call, Clock::duration time) noexcept;
+
+}  // namespace localsocket::detail

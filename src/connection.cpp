@@ -1,0 +1,95 @@
+#include "connection.hpp"
+
+namespace localsocket::detail {
+
+// Enters the lane, runs `step(call)` unless the call has ended already, and leaves. The handle stays open while a call runs:
+// close() only marks, and whoever is last, close() or a call, closes it.
+template <class Step>
+std::size_t Connection::run(Lane& lane, const Wait& wait, std::error_code& ec, Step step) {
+  ec.clear();
+  std::size_t moved = 0;
+  {
+    Call call(lane, wait);
+    const Interruption why = call.begin();
+    if (why == Interruption::none) [[likely]] {
+      moved = step(call);
+    } else {
+      ec = error(Operation::transfer, why);
+    }
+  }
+  if (lane.is_closed()) [[unlikely]] {
+    close_if_idle();
+  }
+  return moved;
+}
+
+// Repeats `move(bytes)` until all bytes are done, or one fails, ends the stream (0) or the call ends.
+template <class Bytes, class Move>
+std::size_t Connection::move_all(Bytes bytes, Call& call, std::error_code& ec, Move move) {
+  std::size_t total = 0;
+  while (!bytes.empty()) {
+    const std::size_t moved = move(bytes);
+    if (moved == 0) break;
+    total += moved;
+    bytes.advance(moved);
+    if (bytes.empty()) break;
+    const Interruption why = call.ended();
+    if (why != Interruption::none) {
+      ec = error(Operation::transfer, why);
+      break;
+    }
+  }
+  return total;
+}
+
+std::size_t Connection::read_some(ReadBuffers to, const Wait& wait, std::error_code& ec) {
+  return run(reading_, wait, ec, [&](Call& call) { return to.empty() ? 0 : native_.read(to, call, ec); });
+}
+
+std::size_t Connection::write_some(WriteBuffers from, const Wait& wait, std::error_code& ec) {
+  return run(writing_, wait, ec, [&](Call& call) { return from.empty() ? 0 : native_.write(from, call, ec); });
+}
+
+std::size_t Connection::read_exact(ReadBuffers to, const Wait& wait, std::error_code& ec) {
+  return run(reading_, wait, ec, [&](Call& call) {
+    return move_all(to, call, ec, [&](const ReadBuffers& rest) {
+      const std::size_t moved = native_.read(rest, call, ec);
+      if (moved == 0 && !ec) ec = error(Operation::transfer, Errc::end_of_stream);
+      return moved;
+    });
+  });
+}
+
+std::size_t Connection::write_all(WriteBuffers from, const Wait& wait, std::error_code& ec) {
+  return run(writing_, wait, ec, [&](Call& call) {
+    return move_all(from, call, ec, [&](const WriteBuffers& rest) { return native_.write(rest, call, ec); });
+  });
+}
+
+void Connection::shutdown(Shutdown how, std::error_code& ec) {
+  run(writing_, Wait(), ec, [&](Call&) {
+    native_.shutdown(how, ec);
+    return std::size_t{0};
+  });
+}
+
+void Connection::mark_closed() noexcept {
+  reading_.close();
+  writing_.close();
+}
+
+void Connection::close_if_idle() noexcept {
+  if (reading_.is_closed() && writing_.is_closed() && reading_.is_idle() && writing_.is_idle()) native_.close();
+}
+
+void Connection::close() noexcept {
+  mark_closed();
+  close_if_idle();
+}
+
+NativeHandle Connection::release() noexcept {
+  mark_closed();
+  return native_.release();
+}
+
+}  // namespace localsocket::detail

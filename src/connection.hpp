@@ -1,0 +1,51 @@
+// What is behind a LocalStream: the platform's stream, and a lane for each direction.
+#pragma once
+
+#include <localsocket/address.hpp>
+#include <localsocket/options.hpp>
+#include <localsocket/wait.hpp>
+
+#include "backend.hpp"
+
+#include <system_error>
+
+namespace localsocket::detail {
+
+class Connection {
+ public:
+  Connection(NativeStream native, LocalAddress local, LocalAddress peer) noexcept
+      : native_(std::move(native)), local_(std::move(local)), peer_(std::move(peer)) {}
+  ~Connection() { close(); }
+
+  std::size_t read_some(ReadBuffers to, const Wait& wait, std::error_code& ec);
+  std::size_t write_some(WriteBuffers from, const Wait& wait, std::error_code& ec);
+  std::size_t read_exact(ReadBuffers to, const Wait& wait, std::error_code& ec);
+  std::size_t write_all(WriteBuffers from, const Wait& wait, std::error_code& ec);
+  void shutdown(Shutdown how, std::error_code& ec);
+
+  void close() noexcept;
+  bool is_open() const noexcept { return !reading_.is_closed(); }
+  NativeHandle handle() const noexcept { return native_.handle(); }
+  NativeHandle release() noexcept;
+
+  Lane& reading() noexcept { return reading_; }
+  Lane& writing() noexcept { return writing_; }
+  const LocalAddress& local_address() const noexcept { return local_; }
+  const LocalAddress& peer_address() const noexcept { return peer_; }
+
+ private:
+  template <class Step>
+  std::size_t run(Lane& lane, const Wait& wait, std::error_code& ec, Step step);
+  template <class Bytes, class Move>
+  std::size_t move_all(Bytes bytes, Call& call, std::error_code& ec, Move move);
+  void mark_closed() noexcept;
+  void close_if_idle() noexcept;
+
+  NativeStream native_;
+  LocalAddress local_;
+  LocalAddress peer_;
+  Lane reading_;
+  Lane writing_;
+};
+
+}  // namespace localsocket::detail

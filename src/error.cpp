@@ -1,0 +1,110 @@
+#include <localsocket/error.hpp>
+
+#include "failure.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace localsocket {
+namespace {
+
+std::string_view text_of(const std::error_condition& condition) noexcept {
+  struct Row {
+    std::error_condition condition;
+    std::string_view text;
+  };
+  static const std::array rows{
+      Row{Errc::invalid_address, "the address is malformed"},
+      Row{Errc::closed, "it is closed on this side"},
+      Row{Errc::end_of_stream, "the stream ended"},
+      Row{Errc::message_too_large, "the message is longer than the limit"},
+      Row{Errc::malformed_message, "not a well-formed message"},
+      Row{std::errc::filename_too_long, "the address is too long"},
+      Row{std::errc::address_in_use, "the address is in use"},
+      Row{std::errc::permission_denied, "access refused"},
+      Row{std::errc::connection_refused, "nobody is listening"},
+      Row{std::errc::timed_out, "timed out"},
+      Row{std::errc::operation_would_block, "it would have to wait"},
+      Row{std::errc::operation_canceled, "canceled"},
+      Row{std::errc::broken_pipe, "the peer is gone"},
+      Row{std::errc::too_many_files_open, "too many open files or handles"},
+      Row{std::errc::operation_not_supported, "not supported here"},
+      Row{std::errc::invalid_argument, "an argument is out of range"},
+  };
+  for (const Row& row : rows) {
+    if (row.condition == condition) return row.text;
+  }
+  return {};
+}
+
+class OwnCategory final : public std::error_category {
+ public:
+  const char* name() const noexcept override { return "localsocket"; }
+  std::string message(int value) const override {
+    const std::string_view text = text_of(static_cast<Errc>(value));
+    return text.empty() ? fmt::format("unknown condition {}", value) : std::string(text);
+  }
+};
+
+class NativeCategory final : public std::error_category {
+ public:
+  explicit NativeCategory(detail::Operation operation) noexcept : operation_(operation) {}
+  const char* name() const noexcept override { return "localsocket.native"; }
+  std::string message(int code) const override {
+    const std::string_view text = text_of(default_error_condition(code));
+    const std::string native = detail::native_message(code);
+    return text.empty() ? fmt::format("{} ({})", native, code) : fmt::format("{} ({}, {})", text, native, code);
+  }
+  std::error_condition default_error_condition(int code) const noexcept override {
+    return detail::native_condition(operation_, code);
+  }
+
+ private:
+  detail::Operation operation_;
+};
+
+}  // namespace
+
+const std::error_category& category() noexcept {
+  static const OwnCategory own;
+  return own;
+}
+
+std::error_condition make_error_condition(Errc condition) noexcept {
+  return {static_cast<int>(condition), category()};
+}
+
+namespace detail {
+
+std::error_code native_error(Operation operation, int code) noexcept {
+  // In the order of Operation.
+  static const std::array<NativeCategory, 5> categories{
+      NativeCategory(Operation::bind), NativeCategory(Operation::connect), NativeCategory(Operation::accept),
+      NativeCategory(Operation::transfer), NativeCategory(Operation::other)};
+  return {code, categories[static_cast<std::size_t>(operation)]};
+}
+
+std::error_code error(Operation operation, std::errc condition) noexcept {
+  const int code = native_code(condition);
+  return code != 0 ? native_error(operation, code) : std::make_error_code(condition);
+}
+
+std::error_code error(Operation operation, Errc condition) noexcept {
+  const int code = native_code(condition);
+  return code != 0 ? native_error(operation, code) : std::error_code(static_cast<int>(condition), category());
+}
+
+void raise(const std::error_code& ec, std::string_view action, const LocalAddress& address) {
+  std::string what(action);
+  if (!address.is_unnamed()) {
+    what += fmt::format(" \"{}\"", address.text());
+    // An abstract name begins with a NUL, which ends a what(); its text says the same.
+    const bool printable = address.native().find('\0') == std::string::npos;
+    if (printable && address.native() != address.text()) what += fmt::format(" ({})", address.native());
+  }
+  throw std::system_error(ec, what);
+}
+
+}  // namespace detail
+}  // namespace localsocket

@@ -1,0 +1,46 @@
+// How an error is made: a native code, and the operation that gives it its meaning.
+//
+// One code can mean two things: ENOENT is "nobody is listening" to a connect and a missing directory to a bind. So there is
+// one error category for each operation, and all of them share the platform's table of (operation, code, condition).
+#pragma once
+
+#include <localsocket/address.hpp>
+#include <localsocket/error.hpp>
+
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace localsocket::detail {
+
+enum class Operation { bind, connect, accept, transfer, other };
+
+/// An error with a native code.
+std::error_code native_error(Operation operation, int code) noexcept;
+
+/// An error of the library's own finding, with the native code that says the same.
+std::error_code error(Operation operation, std::errc condition) noexcept;
+std::error_code error(Operation operation, Errc condition) noexcept;
+
+/// Throws the std::system_error whose what() is `connect to "echo" (/run/user/1/echo.sock): nobody is listening (…)`.
+[[noreturn]] void raise(const std::error_code& ec, std::string_view action, const LocalAddress& address);
+
+/// The throwing form of a call that takes an error_code.
+template <class Function>
+auto or_raise(std::string_view action, const LocalAddress& address, Function&& function) {
+  std::error_code ec;
+  auto result = function(ec);
+  if (ec) raise(ec, action, address);
+  return result;
+}
+
+// What a platform's room provides (src/<room>/error.cpp).
+
+/// What `code` means to `operation`.
+std::error_condition native_condition(Operation operation, int code) noexcept;
+/// The system's own code for a condition; 0 where it has none.
+int native_code(const std::error_condition& condition) noexcept;
+/// The system's own text for a code, in UTF-8.
+std::string native_message(int code);
+
+}  // namespace localsocket::detail

@@ -1,0 +1,81 @@
+#include <localsocket/listener.hpp>
+
+#include "acceptor.hpp"
+
+namespace localsocket {
+namespace {
+
+using detail::Operation;
+
+const LocalAddress unnamed;
+
+}  // namespace
+
+LocalListener::LocalListener() noexcept = default;
+LocalListener::LocalListener(LocalListener&& other) noexcept = default;
+LocalListener::~LocalListener() = default;
+
+LocalListener& LocalListener::operator=(LocalListener&& other) noexcept {
+  if (this != &other) acceptor_ = std::exchange(other.acceptor_, nullptr);
+  return *this;
+}
+
+LocalListener::LocalListener(std::shared_ptr<detail::Acceptor> acceptor) noexcept : acceptor_(std::move(acceptor)) {}
+
+LocalListener LocalListener::bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec) {
+  ec = address.is_unnamed() ? detail::error(Operation::bind, Errc::invalid_address) : detail::check_options(options);
+  if (ec) return {};
+  detail::NativeListener native = detail::NativeListener::bind(address, options, ec);
+  if (ec) return {};
+  return LocalListener(std::make_shared<detail::Acceptor>(std::move(native), address));
+}
+
+LocalListener LocalListener::bind(const LocalAddress& address, std::error_code& ec) { return bind(address, {}, ec); }
+
+LocalListener LocalListener::bind(const LocalAddress& address, const ListenOptions& options) {
+  return detail::or_raise("bind", address, [&](std::error_code& ec) { return bind(address, options, ec); });
+}
+
+LocalStream LocalListener::accept(const Wait& wait, std::error_code& ec) {
+  if (!acceptor_) {
+    ec = detail::error(Operation::accept, Errc::closed);
+    return {};
+  }
+  return LocalStream(acceptor_->accept(wait, ec));
+}
+
+LocalStream LocalListener::accept(std::error_code& ec) { return accept({}, ec); }
+
+LocalStream LocalListener::accept(const Wait& wait) {
+  return detail::or_raise("accept at", local_address(), [&](std::error_code& ec) { return accept(wait, ec); });
+}
+
+void LocalListener::set_accept_deadline(std::optional<Wait::Clock::time_point> deadline) {
+  if (acceptor_) acceptor_->accepting().set_deadline(deadline);
+}
+
+void LocalListener::close() noexcept {
+  if (acceptor_) acceptor_->close();
+}
+
+bool LocalListener::is_open() const noexcept { return acceptor_ && acceptor_->is_open(); }
+
+const LocalAddress& LocalListener::local_address() const noexcept { return acceptor_ ? acceptor_->address() : unnamed; }
+
+NativeHandle LocalListener::native_handle() const noexcept { return acceptor_ ? acceptor_->handle() : invalid_handle; }
+
+NativeHandle LocalListener::release() noexcept { return acceptor_ ? acceptor_->release() : invalid_handle; }
+
+LocalListener LocalListener::adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec) {
+  ec.clear();
+  detail::NativeListener native = detail::NativeListener::adopt(handle, address, ec);
+  if (ec) return {};
+  return LocalListener(std::make_shared<detail::Acceptor>(std::move(native), address));
+}
+
+LocalListener LocalListener::adopt(NativeHandle handle, const LocalAddress& address) {
+  return detail::or_raise("adopt a listener at", address,
+                          [&](std::error_code& ec) { return adopt(handle, address, ec); });
+}
+
+}  // namespace localsocket

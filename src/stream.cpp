@@ -1,0 +1,312 @@
+#include <localsocket/stream.hpp>
+
+#include "connection.hpp"
+
+#include <algorithm>
+
+namespace localsocket {
+namespace {
+
+using detail::Operation;
+using std::chrono::milliseconds;
+
+const LocalAddress unnamed;
+
+std::span<const std::byte> bytes_of(std::string_view text) noexcept { return std::as_bytes(std::span(text)); }
+
+template <class Byte>
+detail::Buffers<Byte> one(const std::span<Byte>& buffer) noexcept {
+  return detail::Buffers<Byte>(std::span(&buffer, 1));
+}
+
+/// Calls a member of the connection, if there is one.
+template <class Function, class... Arguments>
+std::size_t call(const std::shared_ptr<detail::Connection>& connection, Function function, std::error_code& ec,
+                 Arguments&&... arguments) {
+  if (connection) [[likely]] {
+    return (*connection.*function)(arguments..., ec);
+  }
+  ec = detail::error(Operation::transfer, Errc::closed);
+  return 0;
+}
+
+std::error_code check(const LocalAddress& address, const ConnectOptions& options) noexcept {
+  if (address.is_unnamed()) return detail::error(Operation::connect, Errc::invalid_address);
+  if (options.poll_interval <= milliseconds::zero()) {
+    return detail::error(Operation::connect, std::errc::invalid_argument);
+  }
+  return {};
+}
+
+/// Attempts until one succeeds, or fails for good, or the call ends.
+detail::NativeStream connect_within(detail::Call& call, const LocalAddress& address, const ConnectOptions& options,
+                                    std::error_code& ec) {
+  // A server that is just starting is met after a millisecond or two, one that takes longer is not asked all the time.
+  milliseconds interval = std::min(milliseconds(1), options.poll_interval);
+  for (;;) {
+    ec.clear();
+    detail::NativeStream stream = detail::NativeStream::connect(address, options, ec);
+    const bool is_busy = ec == std::errc::timed_out;
+    if (!is_busy && ec != std::errc::connection_refused) return stream;
+
+    const detail::Interruption why = call.refused();
+    if (why == detail::Interruption::timed_out) return {};  // ec says which: nobody listens, or no room
+    if (why != detail::Interruption::none) {
+      ec = detail::error(Operation::connect, why);
+      return {};
+    }
+    if (is_busy) {
+      detail::NativeStream::await_room(address, call, options.poll_interval);
+    } else {
+      detail::pause(call, interval);
+      interval = std::min(interval * 2, options.poll_interval);
+    }
+  }
+}
+
+}  // namespace
+
+LocalStream::LocalStream() noexcept = default;
+LocalStream::LocalStream(LocalStream&& other) noexcept = default;
+LocalStream::~LocalStream() = default;
+
+LocalStream& LocalStream::operator=(LocalStream&& other) noexcept {
+  if (this != &other) connection_ = std::exchange(other.connection_, nullptr);
+  return *this;
+}
+
+LocalStream::LocalStream(std::shared_ptr<detail::Connection> connection) noexcept
+    : connection_(std::move(connection)) {}
+
+LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
+                                 std::error_code& ec) {
+  ec = check(address, options);
+  if (ec) return {};
+  detail::Lane lane;  // nobody else knows it: a connect is ended by its Wait alone
+  detail::Call call(lane, wait);
+  const detail::Interruption why = call.begin();
+  if (why != detail::Interruption::none) {
+    ec = detail::error(Operation::connect, why);
+    return {};
+  }
+  detail::NativeStream native = connect_within(call, address, options, ec);
+  if (ec) return {};
+  return LocalStream(std::make_shared<detail::Connection>(std::move(native), LocalAddress(), address));
+}
+
+LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, std::error_code& ec) {
+  return connect(address, wait, {}, ec);
+}
+
+LocalStream LocalStream::connect(const LocalAddress& address, std::error_code& ec) {
+  return connect(address, default_connect_timeout, {}, ec);
+}
+
+LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options) {
+  return detail::or_raise("connect to", address,
+                          [&](std::error_code& ec) { return connect(address, wait, options, ec); });
+}
+
+std::pair<LocalStream, LocalStream> LocalStream::pair(std::error_code& ec) {
+  ec.clear();
+  auto [a, b] = detail::NativeStream::pair(ec);
+  if (ec) return {};
+  const auto wrap = [](detail::NativeStream& native) {
+    return LocalStream(std::make_shared<detail::Connection>(std::move(native), LocalAddress(), LocalAddress()));
+  };
+  return {wrap(a), wrap(b)};
+}
+
+std::pair<LocalStream, LocalStream> LocalStream::pair() {
+  return detail::or_raise("pair", unnamed, [](std::error_code& ec) { return pair(ec); });
+}
+
+// Reading. The forms differ in what they take and in how they report; the work is the Connection's.
+
+std::size_t LocalStream::read_some(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
+  return call(connection_, &detail::Connection::read_some, ec, one(buffer), wait);
+}
+
+std::size_t LocalStream::read_some(std::span<std::byte> buffer, std::error_code& ec) {
+  return read_some(buffer, {}, ec);
+}
+
+std::size_t LocalStream::read_some(std::span<std::byte> buffer, const Wait& wait) {
+  return detail::or_raise("read from", name(), [&](std::error_code& ec) { return read_some(buffer, wait, ec); });
+}
+
+std::size_t LocalStream::read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait,
+                                   std::error_code& ec) {
+  return call(connection_, &detail::Connection::read_some, ec, detail::ReadBuffers(buffers), wait);
+}
+
+std::size_t LocalStream::read_some(std::span<const std::span<std::byte>> buffers, std::error_code& ec) {
+  return read_some(buffers, {}, ec);
+}
+
+std::size_t LocalStream::read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait) {
+  return detail::or_raise("read from", name(), [&](std::error_code& ec) { return read_some(buffers, wait, ec); });
+}
+
+std::size_t LocalStream::read_exact(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
+  return call(connection_, &detail::Connection::read_exact, ec, one(buffer), wait);
+}
+
+std::size_t LocalStream::read_exact(std::span<std::byte> buffer, std::error_code& ec) {
+  return read_exact(buffer, {}, ec);
+}
+
+std::size_t LocalStream::read_exact(std::span<std::byte> buffer, const Wait& wait) {
+  return detail::or_raise("read from", name(), [&](std::error_code& ec) { return read_exact(buffer, wait, ec); });
+}
+
+// Writing.
+
+std::size_t LocalStream::write_some(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
+  return call(connection_, &detail::Connection::write_some, ec, one(bytes), wait);
+}
+
+std::size_t LocalStream::write_some(std::span<const std::byte> bytes, std::error_code& ec) {
+  return write_some(bytes, {}, ec);
+}
+
+std::size_t LocalStream::write_some(std::span<const std::byte> bytes, const Wait& wait) {
+  return detail::or_raise("write to", name(), [&](std::error_code& ec) { return write_some(bytes, wait, ec); });
+}
+
+std::size_t LocalStream::write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait,
+                                    std::error_code& ec) {
+  return call(connection_, &detail::Connection::write_some, ec, detail::WriteBuffers(buffers), wait);
+}
+
+std::size_t LocalStream::write_some(std::span<const std::span<const std::byte>> buffers, std::error_code& ec) {
+  return write_some(buffers, {}, ec);
+}
+
+std::size_t LocalStream::write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait) {
+  return detail::or_raise("write to", name(), [&](std::error_code& ec) { return write_some(buffers, wait, ec); });
+}
+
+std::size_t LocalStream::write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
+  return call(connection_, &detail::Connection::write_all, ec, one(bytes), wait);
+}
+
+std::size_t LocalStream::write_all(std::span<const std::byte> bytes, std::error_code& ec) {
+  return write_all(bytes, {}, ec);
+}
+
+std::size_t LocalStream::write_all(std::span<const std::byte> bytes, const Wait& wait) {
+  return detail::or_raise("write to", name(), [&](std::error_code& ec) { return write_all(bytes, wait, ec); });
+}
+
+std::size_t LocalStream::write_all(std::span<const std::span<const std::byte>> buffers, const Wait& wait,
+                                   std::error_code& ec) {
+  return call(connection_, &detail::Connection::write_all, ec, detail::WriteBuffers(buffers), wait);
+}
+
+std::size_t LocalStream::write_all(std::span<const std::span<const std::byte>> buffers, std::error_code& ec) {
+  return write_all(buffers, {}, ec);
+}
+
+std::size_t LocalStream::write_all(std::span<const std::span<const std::byte>> buffers, const Wait& wait) {
+  return detail::or_raise("write to", name(), [&](std::error_code& ec) { return write_all(buffers, wait, ec); });
+}
+
+std::size_t LocalStream::write_all(std::string_view text, const Wait& wait, std::error_code& ec) {
+  return write_all(bytes_of(text), wait, ec);
+}
+
+std::size_t LocalStream::write_all(std::string_view text, std::error_code& ec) {
+  return write_all(bytes_of(text), {}, ec);
+}
+
+std::size_t LocalStream::write_all(std::string_view text, const Wait& wait) { return write_all(bytes_of(text), wait); }
+
+// Settings. A stream without a connection has nothing to set.
+
+void LocalStream::set_read_timeout(std::optional<Duration> timeout) {
+  if (connection_) connection_->reading().set_timeout(timeout);
+}
+
+void LocalStream::set_write_timeout(std::optional<Duration> timeout) {
+  if (connection_) connection_->writing().set_timeout(timeout);
+}
+
+std::optional<LocalStream::Duration> LocalStream::read_timeout() const noexcept {
+  return connection_ ? connection_->reading().timeout() : std::nullopt;
+}
+
+std::optional<LocalStream::Duration> LocalStream::write_timeout() const noexcept {
+  return connection_ ? connection_->writing().timeout() : std::nullopt;
+}
+
+void LocalStream::set_read_deadline(std::optional<TimePoint> deadline) {
+  if (connection_) connection_->reading().set_deadline(deadline);
+}
+
+void LocalStream::set_write_deadline(std::optional<TimePoint> deadline) {
+  if (connection_) connection_->writing().set_deadline(deadline);
+}
+
+void LocalStream::set_nonblocking(bool nonblocking) {
+  if (!connection_) return;
+  connection_->reading().set_nonblocking(nonblocking);
+  connection_->writing().set_nonblocking(nonblocking);
+}
+
+void LocalStream::cancel() noexcept {
+  if (!connection_) return;
+  connection_->reading().cancel();
+  connection_->writing().cancel();
+}
+
+// Ending.
+
+void LocalStream::shutdown(Shutdown how, std::error_code& ec) {
+  if (connection_) {
+    connection_->shutdown(how, ec);
+  } else {
+    ec = detail::error(Operation::other, Errc::closed);
+  }
+}
+
+void LocalStream::shutdown(Shutdown how) {
+  std::error_code ec;
+  shutdown(how, ec);
+  if (ec) detail::raise(ec, "shut down", name());
+}
+
+void LocalStream::close() noexcept {
+  if (connection_) connection_->close();
+}
+
+bool LocalStream::is_open() const noexcept { return connection_ && connection_->is_open(); }
+
+const LocalAddress& LocalStream::local_address() const noexcept {
+  return connection_ ? connection_->local_address() : unnamed;
+}
+
+const LocalAddress& LocalStream::peer_address() const noexcept {
+  return connection_ ? connection_->peer_address() : unnamed;
+}
+
+const LocalAddress& LocalStream::name() const noexcept {
+  return peer_address().is_unnamed() ? local_address() : peer_address();
+}
+
+NativeHandle LocalStream::native_handle() const noexcept { return connection_ ? connection_->handle() : invalid_handle; }
+
+NativeHandle LocalStream::release() noexcept { return connection_ ? connection_->release() : invalid_handle; }
+
+LocalStream LocalStream::adopt(NativeHandle handle, std::error_code& ec) {
+  ec.clear();
+  detail::NativeStream native = detail::NativeStream::adopt(handle, ec);
+  if (ec) return {};
+  return LocalStream(std::make_shared<detail::Connection>(std::move(native), LocalAddress(), LocalAddress()));
+}
+
+LocalStream LocalStream::adopt(NativeHandle handle) {
+  return detail::or_raise("adopt a stream", unnamed, [&](std::error_code& ec) { return adopt(handle, ec); });
+}
+
+}  // namespace localsocket

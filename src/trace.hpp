@@ -1,0 +1,52 @@
+// How a room reports its system calls to the trace hook.
+#pragma once
+
+#include <localsocket/trace.hpp>
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace localsocket::detail {
+
+#if defined(LOCALSOCKET_NO_TRACE)
+inline constexpr bool is_tracing() noexcept { return false; }
+#else
+extern std::atomic<bool> trace_is_on;
+inline bool is_tracing() noexcept { return trace_is_on.load(std::memory_order_relaxed); }
+#endif
+
+void report_system_call(std::string_view name, std::string_view arguments, std::string_view result, int error) noexcept;
+
+/// Provided by the room: the calling thread's id as the system's tools show it.
+std::uint64_t native_thread_id() noexcept;
+
+template <class Value>
+std::string printed(const Value& value) {
+  if constexpr (std::is_null_pointer_v<Value>) {
+    return "null";
+  } else if constexpr (std::is_pointer_v<Value> && std::is_function_v<std::remove_pointer_t<Value>>) {
+    return "function";
+  } else if constexpr (std::is_pointer_v<Value>) {
+    return fmt::format("{}", static_cast<const void*>(value));
+  } else {
+    return fmt::format("{}", value);
+  }
+}
+
+/// Formats and reports one call; `error` is 0 when it succeeded. Not inlined: the callers are hot.
+template <class Result, class... Arguments>
+[[gnu::noinline]] void trace(const char* name, int error, const Result& result, const Arguments&... arguments) noexcept {
+  try {
+    std::string list;
+    ((list += list.empty() ? "" : ", ", list += printed(arguments)), ...);
+    report_system_call(name, list, printed(result), error);
+  } catch (const std::exception&) {
+    report_system_call(name, "…", "?", error);  // no memory for the text: the call itself is still told
+  }
+}
+
+}  // namespace localsocket::detail

@@ -1,0 +1,50 @@
+#include "../failure.hpp"
+
+#include <array>
+#include <cerrno>
+#include <optional>
+
+namespace localsocket::detail {
+namespace {
+
+struct Row {
+  std::optional<Operation> operation;  // nothing: whatever the operation
+  int code;
+  std::error_condition condition;
+};
+
+// The first row that fits counts. What is not here means what it means everywhere: std::generic_category.
+const auto& table() noexcept {
+  static const std::array rows{
+      Row{Operation::connect, ENOENT, std::errc::connection_refused},
+      Row{Operation::connect, EAGAIN, std::errc::timed_out},  // the backlog is full (connect(2))
+      Row{Operation::accept, EINVAL, Errc::closed},           // somebody shut the listening socket down
+      Row{Operation::transfer, EINVAL, Errc::closed},
+      Row{{}, EBADF, Errc::closed},
+      Row{{}, EPERM, std::errc::permission_denied},
+      Row{{}, EAGAIN, std::errc::operation_would_block},
+      Row{{}, ECONNRESET, std::errc::broken_pipe},
+      Row{{}, ENOTCONN, std::errc::broken_pipe},
+      Row{{}, ENFILE, std::errc::too_many_files_open},
+      Row{{}, ENOTSUP, std::errc::operation_not_supported},
+  };
+  return rows;
+}
+
+}  // namespace
+
+std::error_condition native_condition(Operation operation, int code) noexcept {
+  for (const Row& row : table()) {
+    if (row.code == code && row.operation.value_or(operation) == operation) return row.condition;
+  }
+  return std::generic_category().default_error_condition(code);
+}
+
+int native_code(const std::error_condition& condition) noexcept {
+  if (condition.category() == std::generic_category()) return condition.value();
+  return condition == Errc::closed ? EBADF : 0;
+}
+
+std::string native_message(int code) { return std::generic_category().message(code); }
+
+}  // namespace localsocket::detail

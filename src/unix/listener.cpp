@@ -1,0 +1,124 @@
+#include "listener.hpp"
+
+#include "runtime_directory.hpp"
+#include "system.hpp"
+#include "wait.hpp"
+
+#include "../backend.hpp"
+
+namespace localsocket::detail {
+
+std::error_code check_options(const ListenOptions& options) noexcept {
+  const bool valid = options.backlog >= 1 && options.backlog <= 4096 &&
+                     (!options.buffer_size || (*options.buffer_size >= 1 && *options.buffer_size <= (1U << 30)));
+  return valid ? std::error_code() : error(Operation::bind, std::errc::invalid_argument);
+}
+
+namespace unix_room {
+
+Listener::Listener(Listener&& other) noexcept { *this = std::move(other); }
+
+Listener& Listener::operator=(Listener&& other) noexcept {
+  if (this != &other) {
+    close();
+    socket_ = other.socket_.exchange(-1);
+    file_ = std::move(other.file_);
+    buffer_size_ = other.buffer_size_;
+  }
+  return *this;
+}
+
+Listener Listener::bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec) {
+  const std::string& native = address.native();
+  if (ec = make_runtime_directory(native); ec) return {};
+  Listener listener(open_socket(SOCK_STREAM, ec).release());
+  if (ec) return {};
+  listener.buffer_size_ = options.buffer_size;
+  if (native.front() != '\0') {
+    listener.file_ = SocketFile::bind(listener.handle(), native, options, ec);
+  } else {
+    const SocketAddress to(native);
+    if (sys("bind", ::bind, listener.handle(), to.get(), to.size) != 0 ||
+        sys("listen", ::listen, listener.handle(), static_cast<int>(options.backlog)) != 0) {
+      ec = last_error(Operation::bind);
+    }
+  }
+  if (!ec && !listener.make_accept_interruptible()) ec = last_error(Operation::bind);
+  if (ec) {
+    listener.withdraw();
+    return {};
+  }
+  return listener;
+}
+
+Listener Listener::adopt(NativeHandle handle, const LocalAddress&, std::error_code& ec) {
+  ec = check_socket(handle, true);
+  if (ec) return {};
+  Listener listener(handle);
+  if (!listener.make_accept_interruptible()) {
+    ec = last_error(Operation::other);
+    listener.socket_ = -1;  // still the caller's
+  }
+  return listener;
+}
+
+namespace {
+
+bool set_blocking(int socket, bool blocking) noexcept {
+  const auto control = [](int fd, int command, int flags) { return ::fcntl(fd, command, flags); };
+  const int flags = sys("fcntl", control, socket, F_GETFL, 0);
+  const int wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+  return flags != -1 && (flags == wanted || sys("fcntl", control, socket, F_SETFL, wanted) == 0);
+}
+
+}  // namespace
+
+// Where accept keeps to SO_RCVTIMEO it may block for a slice; elsewhere it must not block at all.
+bool Listener::make_accept_interruptible() noexcept {
+  return accept_has_timeout ? set_socket_timeout(handle(), SO_RCVTIMEO, slice) : set_blocking(handle(), false);
+}
+
+Stream Listener::accept(Call& call, std::error_code& ec) {
+  const int listening = handle();
+  bool may_block = accept_has_timeout && call.may_block_for(slice);
+  for (;;) {
+    if (!may_block && !wait_until_ready(listening, POLLIN, Operation::accept, call, ec)) return {};
+    Descriptor client = accept_socket(listening);
+    if (client.is_open()) {
+      if (buffer_size_) {
+        const int size = static_cast<int>(*buffer_size_);
+        // Advice: what the system allows is what there is.
+        sys("setsockopt", ::setsockopt, client.get(), SOL_SOCKET, SO_SNDBUF, &size, socklen_t{sizeof size});
+      }
+      return Stream(client.release());
+    }
+    // EAGAIN: nobody came within the slice, or another thread was faster. ECONNABORTED: the client left (accept(2)).
+    if (!would_block(errno) && errno != EINTR && errno != ECONNABORTED) {
+      ec = last_error(Operation::accept);
+      return {};
+    }
+    may_block = errno == EINTR && may_block && call.may_block_for(slice);
+    if (const Interruption why = call.ended(); why != Interruption::none) {
+      ec = error(Operation::accept, why);
+      return {};
+    }
+  }
+}
+
+void Listener::withdraw() noexcept { file_.remove(); }
+
+void Listener::close() noexcept { const Descriptor closing(socket_.exchange(-1)); }
+
+NativeHandle Listener::release() noexcept {
+  file_.disown();
+  const int socket = socket_.exchange(-1);
+  if (accept_has_timeout) {
+    set_socket_timeout(socket, SO_RCVTIMEO, {});
+  } else {
+    set_blocking(socket, true);
+  }
+  return socket;
+}
+
+}  // namespace unix_room
+}  // namespace localsocket::detail

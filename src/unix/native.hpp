@@ -1,0 +1,12 @@
+// The Unix room: what the portable code calls a stream and a listener here. (waker.hpp names the waker.)
+#pragma once
+
+#include "listener.hpp"
+#include "stream.hpp"
+
+namespace localsocket::detail {
+
+using NativeStream = unix_room::Stream;
+using NativeListener = unix_room::Listener;
+
+}  // namespace localsocket::detail

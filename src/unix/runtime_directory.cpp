@@ -1,0 +1,58 @@
+#include "runtime_directory.hpp"
+
+#include "system.hpp"
+
+#include <cstdlib>
+
+namespace localsocket::detail::unix_room {
+namespace {
+
+std::string fallback() { return fmt::format("/tmp/localsocket-{}", ::geteuid()); }
+
+bool is_in(const std::string& path, const std::string& directory) noexcept {
+  return path.starts_with(directory) && path.find_last_of('/') == directory.size();
+}
+
+bool is_directory_of_ours(const struct stat& status, mode_t forbidden) noexcept {
+  return S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() && (status.st_mode & forbidden) == 0;
+}
+
+// lstat: a symbolic link could be turned elsewhere after we looked.
+bool look_at(const std::string& path, struct stat& status) noexcept {
+  return sys("lstat", ::lstat, path.c_str(), &status) == 0;
+}
+
+std::error_code check_fallback(const std::string& directory) noexcept {
+  struct stat status {};
+  if (!look_at(directory, status)) return errno == ENOENT ? std::error_code() : last_error(Operation::other);
+  const bool ours = is_directory_of_ours(status, S_IRWXG | S_IRWXO);
+  return ours ? std::error_code() : error(Operation::other, std::errc::permission_denied);
+}
+
+}  // namespace
+
+std::string runtime_directory() {
+  const char* const variable = std::getenv("XDG_RUNTIME_DIR");
+  if (variable == nullptr || *variable != '/') return fallback();
+  std::string directory(variable);
+  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  struct stat status {};
+  const bool usable = look_at(directory, status) && is_directory_of_ours(status, S_IWGRP | S_IWOTH);
+  return usable ? directory : fallback();
+}
+
+std::error_code check_runtime_directory(const std::string& path) noexcept {
+  const std::string directory = fallback();
+  return is_in(path, directory) ? check_fallback(directory) : std::error_code();
+}
+
+std::error_code make_runtime_directory(const std::string& path) noexcept {
+  const std::string directory = fallback();
+  if (!is_in(path, directory)) return {};
+  if (sys("mkdir", ::mkdir, directory.c_str(), mode_t{S_IRWXU}) != 0 && errno != EEXIST) {
+    return last_error(Operation::bind);
+  }
+  return check_fallback(directory);
+}
+
+}  // namespace localsocket::detail::unix_room

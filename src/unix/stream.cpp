@@ -1,0 +1,161 @@
+#include "stream.hpp"
+
+#include "system.hpp"
+#include "runtime_directory.hpp"
+#include "wait.hpp"
+
+#include <algorithm>
+
+#include <sys/uio.h>
+
+namespace localsocket::detail::unix_room {
+namespace {
+
+// A send of more than the socket's buffer waits anew for each part that the kernel queues (48 KiB on Linux), with the whole
+// socket time-out each. Two parts keep an interruption within 20 ms. 64 KiB saturate the socket; the rest is for a header.
+constexpr std::size_t largest_send = (64 + 4) * 1024;
+
+// How many buffers one system call takes from a list; the kernel's own limit is 1024 (IOV_MAX), on the stack this is 1 KiB.
+constexpr std::size_t most_buffers = 64;
+
+struct Message {
+  iovec parts[most_buffers];
+  msghdr header{};
+
+  template <class Byte>
+  Message(const Buffers<Byte>& buffers, std::size_t limit) noexcept {
+    header.msg_iov = static_cast<iovec*>(parts);
+    buffers.for_each([&](std::span<Byte> span) {
+      span = span.first(std::min(span.size(), limit));
+      limit -= span.size();
+      // sendmsg only reads through iov_base; C has no other type for it.
+      parts[header.msg_iovlen++] = {const_cast<std::byte*>(span.data()), span.size()};
+      return header.msg_iovlen < most_buffers && limit > 0;
+    });
+  }
+};
+
+}  // namespace
+
+Stream::Stream(Stream&& other) noexcept { *this = std::move(other); }
+
+Stream& Stream::operator=(Stream&& other) noexcept {
+  if (this != &other) {
+    close();
+    socket_ = other.socket_.exchange(-1);
+    receive_sliced_ = other.receive_sliced_.exchange(false);
+    send_sliced_ = other.send_sliced_.exchange(false);
+  }
+  return *this;
+}
+
+void Stream::close() noexcept { const Descriptor closing(socket_.exchange(-1)); }
+
+NativeHandle Stream::release() noexcept {
+  const int socket = socket_.exchange(-1);
+  if (receive_sliced_.exchange(false)) set_socket_timeout(socket, SO_RCVTIMEO, {});
+  if (send_sliced_.exchange(false)) set_socket_timeout(socket, SO_SNDTIMEO, {});
+  return socket;
+}
+
+Stream Stream::adopt(NativeHandle handle, std::error_code& ec) {
+  ec = check_socket(handle, false);
+  if (!ec && !prepare_socket(handle)) ec = last_error(Operation::other);
+  return ec ? Stream() : Stream(handle);
+}
+
+std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
+  auto [a, b] = open_socket_pair(ec);
+  if (ec) return {};
+  return {Stream(a.release()), Stream(b.release())};
+}
+
+Stream Stream::connect(const LocalAddress& address, const ConnectOptions&, std::error_code& ec) {
+  if (ec = check_runtime_directory(address.native()); ec) return {};
+  Descriptor socket = open_socket(SOCK_STREAM, ec);
+  if (ec) return {};
+  // Linux: while the listener's backlog is full, connect waits for the send time-out and is woken when there is room; then
+  // EAGAIN (connect(2)). With O_NONBLOCK it would be EAGAIN at once, which is not "in progress": nothing would tell when.
+  Stream stream(socket.get());
+  stream.send_sliced_ = set_socket_timeout(socket.get(), SO_SNDTIMEO, slice);
+  static_cast<void>(socket.release());
+  const SocketAddress to(address.native());
+  while (sys("connect", ::connect, stream.handle(), to.get(), to.size) != 0) {
+    // EISCONN: interrupted the first time, connected all the same (macOS).
+    if (errno == EISCONN) break;
+    if (errno != EINTR) {
+      ec = last_error(Operation::connect);
+      return {};
+    }
+  }
+  return stream;
+}
+
+void Stream::await_room(const LocalAddress&, Call&, Clock::duration) noexcept {
+  // connect has waited already, in the kernel, where it is woken.
+}
+
+// Attempts `transfer(flags)` until it moves something or fails. It blocks in the call itself for a slice first and then, when
+// that was not enough, in poll with a waker; see slice.
+template <class Transfer>
+std::size_t Stream::move(short event, int option, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer) {
+  bool may_block = sliced.load(std::memory_order_relaxed) && call.may_block_for(slice);
+  bool has_blocked = false;
+  for (;;) {
+    const ssize_t moved = transfer(may_block ? 0 : MSG_DONTWAIT);
+    if (moved >= 0) [[likely]] {
+      return static_cast<std::size_t>(moved);
+    }
+    if (!would_block(errno) && errno != EINTR) {
+      ec = last_error(Operation::transfer);
+      return 0;
+    }
+    const bool interrupted = errno == EINTR;
+    const Interruption why = interrupted ? call.ended() : call.refused();
+    if (why != Interruption::none) {
+      ec = error(Operation::transfer, why);
+      return 0;
+    }
+    if (interrupted) {
+      may_block = may_block && call.may_block_for(slice);
+      continue;
+    }
+    has_blocked = has_blocked || may_block;
+    if (!sliced.load(std::memory_order_relaxed)) sliced = set_socket_timeout(handle(), option, slice);
+    may_block = !has_blocked && sliced.load(std::memory_order_relaxed) && call.may_block_for(slice);
+    if (!may_block && !wait_until_ready(handle(), event, Operation::transfer, call, ec)) return 0;
+  }
+}
+
+std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec) {
+  const int socket = handle();
+  const std::size_t read = move(POLLIN, SO_RCVTIMEO, receive_sliced_, call, ec, [&](int flags) {
+    if (to.is_single()) return sys("recv", ::recv, socket, static_cast<void*>(to.front().data()), to.front().size(), flags);
+    Message message(to, SIZE_MAX);
+    return sys("recvmsg", ::recvmsg, socket, &message.header, flags);
+  });
+  // The peer closed with bytes of ours unread: told after all of its own (Linux). Pipes cannot tell, so it is the plain end.
+  if (ec.value() == ECONNRESET) ec.clear();
+  return read;
+}
+
+std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code& ec) {
+  const int socket = handle();
+  return move(POLLOUT, SO_SNDTIMEO, send_sliced_, call, ec, [&](int flags) {
+    flags |= no_signal;
+    if (from.is_single()) {
+      const std::size_t size = std::min(from.front().size(), largest_send);
+      return sys("send", ::send, socket, static_cast<const void*>(from.front().data()), size, flags);
+    }
+    const Message message(from, largest_send);
+    return sys("sendmsg", ::sendmsg, socket, &message.header, flags);
+  });
+}
+
+void Stream::shutdown(Shutdown how, std::error_code& ec) noexcept {
+  const int native = how == Shutdown::read ? SHUT_RD : how == Shutdown::write ? SHUT_WR : SHUT_RDWR;
+  // ENOTCONN: the peer is gone, so both directions have ended (macOS).
+  if (sys("shutdown", ::shutdown, handle(), native) != 0 && errno != ENOTCONN) ec = last_error(Operation::other);
+}
+
+}  // namespace localsocket::detail::unix_room

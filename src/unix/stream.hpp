@@ -1,0 +1,49 @@
+// One connected Unix domain socket.
+#pragma once
+
+#include <localsocket/address.hpp>
+#include <localsocket/options.hpp>
+#include <localsocket/platform.hpp>
+
+#include "../buffers.hpp"
+#include "../call.hpp"
+
+#include <atomic>
+#include <system_error>
+#include <utility>
+
+namespace localsocket::detail::unix_room {
+
+class Stream {
+ public:
+  Stream() noexcept = default;
+  explicit Stream(int socket) noexcept : socket_(socket) {}
+  Stream(Stream&& other) noexcept;
+  Stream& operator=(Stream&& other) noexcept;
+  ~Stream() { close(); }
+
+  static Stream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
+  static void await_room(const LocalAddress& address, Call& call, Clock::duration time) noexcept;
+  static std::pair<Stream, Stream> pair(std::error_code& ec);
+  static Stream adopt(NativeHandle handle, std::error_code& ec);
+
+  std::size_t read(const ReadBuffers& to, Call& call, std::error_code& ec);
+  std::size_t write(const WriteBuffers& from, Call& call, std::error_code& ec);
+  void shutdown(Shutdown how, std::error_code& ec) noexcept;
+  void close() noexcept;
+  NativeHandle handle() const noexcept { return socket_.load(std::memory_order_relaxed); }
+  NativeHandle release() noexcept;
+
+ private:
+  // One direction's socket time-out: whether it has been set to a slice, so that a blocking call comes back in time.
+  using Sliced = std::atomic<bool>;
+
+  template <class Transfer>
+  std::size_t move(short event, int option, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer);
+
+  std::atomic<int> socket_{-1};
+  Sliced receive_sliced_{false};
+  Sliced send_sliced_{false};
+};
+
+}  // namespace localsocket::detail::unix_room

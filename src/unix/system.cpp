@@ -1,0 +1,150 @@
+#include "system.hpp"
+
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+#include <sys/time.h>
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#elif defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+namespace localsocket::detail {
+
+std::uint64_t native_thread_id() noexcept {
+#if defined(__linux__)
+  return static_cast<std::uint64_t>(::syscall(SYS_gettid));
+#elif defined(__APPLE__)
+  std::uint64_t id = 0;
+  ::pthread_threadid_np(nullptr, &id);
+  return id;
+#else
+  return static_cast<std::uint64_t>(::getpid());
+#endif
+}
+
+namespace unix_room {
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  if (this != &other) {
+    const Descriptor old(std::exchange(number_, other.release()));
+  }
+  return *this;
+}
+
+Descriptor::~Descriptor() {
+  // Not repeated after EINTR: Linux has closed it then (close(2)), and a second close could hit somebody else's.
+  if (number_ != -1) sys("close", ::close, number_);
+}
+
+int Descriptor::release() noexcept { return std::exchange(number_, -1); }
+
+std::error_code last_error(Operation operation) noexcept { return native_error(operation, errno); }
+
+namespace {
+
+[[maybe_unused]] bool set_close_on_exec(int descriptor) noexcept {
+  return sys("fcntl", [](int fd, int command, int flags) { return ::fcntl(fd, command, flags); }, descriptor, F_SETFD,
+             FD_CLOEXEC) == 0;
+}
+
+#if defined(SOCK_CLOEXEC)
+constexpr int close_on_exec = SOCK_CLOEXEC;
+#else
+constexpr int close_on_exec = 0;  // prepare_socket does it, with a gap that fork in another thread can hit (macOS)
+#endif
+
+Descriptor prepared(int number) noexcept {
+  Descriptor socket(number);
+  if (number != -1 && !prepare_socket(number)) return Descriptor();
+  return socket;
+}
+
+}  // namespace
+
+bool prepare_socket(int socket) noexcept {
+#if !defined(SOCK_CLOEXEC)
+  if (!set_close_on_exec(socket)) return false;
+#endif
+#if !defined(MSG_NOSIGNAL) && defined(SO_NOSIGPIPE)
+  const int on = 1;
+  // EINVAL: the peer is gone already (macOS); a write to it fails without a signal being possible.
+  if (sys("setsockopt", ::setsockopt, socket, SOL_SOCKET, SO_NOSIGPIPE, &on, socklen_t{sizeof on}) != 0) {
+    return errno == EINVAL;
+  }
+#endif
+  static_cast<void>(socket);
+  return true;
+}
+
+Descriptor open_socket(int type, std::error_code& ec) noexcept {
+  Descriptor socket = prepared(sys("socket", ::socket, AF_UNIX, type | close_on_exec, 0));
+  if (!socket.is_open()) ec = last_error(Operation::other);
+  return socket;
+}
+
+std::pair<Descriptor, Descriptor> open_socket_pair(std::error_code& ec) noexcept {
+  int ends[2] = {-1, -1};
+  if (sys("socketpair", ::socketpair, AF_UNIX, SOCK_STREAM | close_on_exec, 0, static_cast<int*>(ends)) != 0) {
+    ec = last_error(Operation::other);
+    return {};
+  }
+  std::pair pair(prepared(ends[0]), prepared(ends[1]));
+  if (!pair.first.is_open() || !pair.second.is_open()) ec = last_error(Operation::other);
+  return pair;
+}
+
+Descriptor accept_socket(int listener) noexcept {
+#if defined(__APPLE__)
+  Descriptor socket = prepared(sys("accept", ::accept, listener, nullptr, nullptr));
+  // A BSD's client inherits O_NONBLOCK from the listener.
+  if (socket.is_open()) {
+    sys("fcntl", [](int fd, int command, int flags) { return ::fcntl(fd, command, flags); }, socket.get(), F_SETFL, 0);
+  }
+  return socket;
+#else
+  return prepared(sys("accept4", ::accept4, listener, nullptr, nullptr, SOCK_CLOEXEC));
+#endif
+}
+
+bool set_socket_timeout(int socket, int option, std::chrono::microseconds time) noexcept {
+  timeval value{};
+  value.tv_usec = static_cast<decltype(value.tv_usec)>(time.count());
+  return sys("setsockopt", ::setsockopt, socket, SOL_SOCKET, option, &value, socklen_t{sizeof value}) == 0;
+}
+
+namespace {
+
+int socket_option(int socket, int option) noexcept {
+  int value = -1;
+  socklen_t size = sizeof value;
+  return sys("getsockopt", ::getsockopt, socket, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+}  // namespace
+
+std::error_code check_socket(int socket, bool should_listen) noexcept {
+  const std::error_code unsupported = error(Operation::other, std::errc::operation_not_supported);
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (sys("getsockname", ::getsockname, socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+    return errno == EBADF ? error(Operation::other, Errc::closed) : unsupported;
+  }
+  const bool fits = name.ss_family == AF_UNIX && socket_option(socket, SO_TYPE) == SOCK_STREAM &&
+                    (socket_option(socket, SO_ACCEPTCONN) == 1) == should_listen;
+  return fits ? std::error_code() : unsupported;
+}
+
+SocketAddress::SocketAddress(const std::string& native) noexcept {
+  storage.sun_family = AF_UNIX;
+  std::memcpy(static_cast<char*>(storage.sun_path), native.data(), native.size());
+  // An abstract name is as long as it says; a path ends with a NUL (unix(7)).
+  const bool is_path = native.front() != '\0';
+  size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + native.size() + (is_path ? 1 : 0));
+}
+
+}  // namespace unix_room
+}  // namespace localsocket::detail

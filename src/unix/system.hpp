@@ -1,0 +1,96 @@
+// The system calls of this room: traced, and the same on Linux, macOS and the BSDs.
+#pragma once
+
+#include <cerrno>
+#include <chrono>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../failure.hpp"
+#include "../trace.hpp"
+
+namespace localsocket::detail::unix_room {
+
+/// Calls `function`, which reports failure by -1 and errno, and tells the trace hook.
+template <class Function, class... Arguments>
+inline auto sys(const char* name, Function function, Arguments... arguments) noexcept {
+  const auto result = function(arguments...);
+  if (is_tracing()) [[unlikely]] {
+    const int saved = errno;
+    trace(name, result == -1 ? saved : 0, result, arguments...);
+    errno = saved;
+  }
+  return result;
+}
+
+/// A descriptor that closes itself.
+class Descriptor {
+ public:
+  Descriptor() noexcept = default;
+  explicit Descriptor(int number) noexcept : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor();
+
+  int get() const noexcept { return number_; }
+  bool is_open() const noexcept { return number_ != -1; }
+  int release() noexcept;
+
+ private:
+  int number_ = -1;
+};
+
+inline bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+
+std::error_code last_error(Operation operation) noexcept;
+
+/// MSG_NOSIGNAL where it exists; elsewhere each socket is told by SO_NOSIGPIPE.
+#if defined(MSG_NOSIGNAL)
+inline constexpr int no_signal = MSG_NOSIGNAL;
+#else
+inline constexpr int no_signal = 0;
+#endif
+
+/// Whether SO_RCVTIMEO bounds accept: on Linux; the BSDs' accept ignores it.
+#if defined(__linux__)
+inline constexpr bool accept_has_timeout = true;
+#else
+inline constexpr bool accept_has_timeout = false;
+#endif
+
+/// A socket of the Unix family: close-on-exec, blocking, no SIGPIPE.
+Descriptor open_socket(int type, std::error_code& ec) noexcept;
+std::pair<Descriptor, Descriptor> open_socket_pair(std::error_code& ec) noexcept;
+/// The next client, likewise; -1 and errno as accept.
+Descriptor accept_socket(int listener) noexcept;
+
+/// What open_socket does beyond socket(), for a socket that came from elsewhere.
+bool prepare_socket(int socket) noexcept;
+
+/// Sets SO_RCVTIMEO or SO_SNDTIMEO; zero for none.
+bool set_socket_timeout(int socket, int option, std::chrono::microseconds time) noexcept;
+
+/// Errc::closed for no descriptor, operation_not_supported for what is no stream socket of the Unix family, or listens when it
+/// should not (or the other way round).
+std::error_code check_socket(int socket, bool should_listen) noexcept;
+
+struct SocketAddress {
+  sockaddr_un storage{};
+  socklen_t size = 0;
+  explicit SocketAddress(const std::string& native) noexcept;
+  const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+/// sun_path with its NUL: 108 bytes on Linux (unix(7)), 104 on macOS and the BSDs (unix(4)).
+inline constexpr std::size_t longest_path = sizeof(sockaddr_un{}.sun_path) - 1;
+
+}  // namespace localsocket::detail::unix_room

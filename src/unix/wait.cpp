@@ -1,0 +1,46 @@
+#include "wait.hpp"
+
+#include "system.hpp"
+
+#include <algorithm>
+#include <climits>
+
+namespace localsocket::detail::unix_room {
+namespace {
+
+int to_milliseconds(Clock::duration time) noexcept {
+  if (time == Clock::duration::max()) return -1;
+  const auto whole = std::chrono::ceil<std::chrono::milliseconds>(time).count();  // never early
+  return static_cast<int>(std::min<decltype(whole)>(whole, INT_MAX));
+}
+
+}  // namespace
+
+bool poll_with_waker(int descriptor, short events, Waker& waker, Clock::duration time) noexcept {
+  // No descriptor was left for a waker: look up as often as a slice, so that interruptions act in time all the same.
+  if (waker.descriptor() == -1) time = std::min<Clock::duration>(time, slice);
+  pollfd polled[2] = {{descriptor, events, 0}, {waker.descriptor(), POLLIN, 0}};
+  if (sys("poll", ::poll, static_cast<pollfd*>(polled), nfds_t{2}, to_milliseconds(time)) <= 0) return false;
+  if (polled[1].revents != 0) waker.drain();
+  return polled[0].revents != 0;
+}
+
+bool wait_until_ready(int descriptor, short event, Operation operation, Call& call, std::error_code& ec) noexcept {
+  const Waiter waiter(call);
+  for (;;) {
+    // What is ready by now is taken even if the call must end now: data that comes with an interruption is not left behind.
+    const Interruption why = call.refused();
+    const Clock::duration time = why == Interruption::none ? call.remaining() : Clock::duration::zero();
+    if (why == Interruption::closed) {
+      ec = error(operation, why);
+      return false;
+    }
+    if (poll_with_waker(descriptor, event, waiter.waker(), time)) return true;
+    if (why != Interruption::none) {
+      ec = error(operation, why);
+      return false;
+    }
+  }
+}
+
+}  // namespace localsocket::detail::unix_room

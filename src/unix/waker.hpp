@@ -1,0 +1,42 @@
+// Wakes one thread that waits in poll().
+#pragma once
+
+#include <chrono>
+
+namespace localsocket::detail {
+
+namespace unix_room {
+
+/// A descriptor that a waiting thread polls beside the one it waits for. One for each thread that has ever had to wait
+/// long, none for a stream. Without descriptors to spare it has none, and whoever waits looks up every few milliseconds.
+class Waker {
+ public:
+  Waker() noexcept = default;
+  Waker(const Waker&) = delete;
+  Waker& operator=(const Waker&) = delete;
+  ~Waker();
+
+  static Waker& current() noexcept;
+
+  void wake() noexcept;
+  void wait(std::chrono::steady_clock::duration time) noexcept;
+
+  /// The descriptor to poll for input, or -1.
+  int descriptor() const noexcept { return read_end_; }
+  /// Forgets the wakes so far.
+  void drain() noexcept;
+
+ private:
+  void open() noexcept;
+  void close() noexcept;
+
+  int read_end_ = -1;
+  int write_end_ = -1;  // the same descriptor where there is eventfd
+  unsigned generation_ = 0;
+};
+
+}  // namespace unix_room
+
+using NativeWaker = unix_room::Waker;
+
+}  // namespace localsocket::detail
