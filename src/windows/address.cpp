@@ -1,0 +1,46 @@
+#include "pipe.hpp"
+#include "system.hpp"
+
+#include "../backend.hpp"
+
+namespace localsocket::detail {
+namespace {
+
+// "The entire pipe name string can be up to 256 characters long" (CreateNamedPipeW).
+constexpr std::size_t longest_name = 256;
+
+/// `\\host\pipe\name`. The name may have backslashes: `ProtectedPrefix\Administrators\…` is in use. Case counts for nothing.
+bool is_pipe_path(std::wstring_view path) noexcept {
+  if (!path.starts_with(L"\\\\")) return false;
+  path.remove_prefix(2);
+  const std::size_t host = path.find(L'\\');
+  if (host == 0 || host == std::wstring_view::npos) return false;
+  constexpr std::wstring_view middle = L"\\pipe\\";
+  const std::wstring_view rest = path.substr(host);
+  return rest.size() > middle.size() && rest.find(L'/') == std::wstring_view::npos &&
+         ::CompareStringOrdinal(rest.data(), static_cast<int>(middle.size()), middle.data(),
+                                static_cast<int>(middle.size()), TRUE) == CSTR_EQUAL;
+}
+
+}  // namespace
+
+std::string native_name(std::string_view valid_name, std::error_code&) {
+  return std::string(windows_room::local_prefix).append(valid_name);
+}
+
+std::string native_path(std::string_view path, std::error_code& ec) {
+  const std::wstring wide = windows_room::to_wide(path);
+  if (!is_pipe_path(wide)) {
+    ec = error(Operation::other, Errc::invalid_address);
+  } else if (wide.size() > longest_name) {
+    ec = error(Operation::other, std::errc::filename_too_long);
+  }
+  return ec ? std::string() : std::string(path);
+}
+
+std::string native_abstract(std::string_view, std::error_code& ec) {
+  ec = error(Operation::other, Errc::invalid_address);  // Linux has abstract names
+  return {};
+}
+
+}  // namespace localsocket::detail

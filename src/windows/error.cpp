@@ -1,0 +1,72 @@
+#include "system.hpp"
+
+#include <array>
+#include <optional>
+
+namespace localsocket::detail {
+namespace {
+
+struct Row {
+  std::optional<Operation> operation;  // nothing: whatever the operation
+  DWORD code;
+  std::error_condition condition;
+};
+
+// The first row that fits a code counts, and the first row of a condition for every operation is the code that says it best.
+// Ours, because mingw's std::system_category does not know 121, 233 and 995. The codes: Microsoft, "System Error Codes".
+const auto& table() noexcept {
+  static const std::array rows{
+      Row{Operation::bind, ERROR_ACCESS_DENIED, std::errc::address_in_use},  // FILE_FLAG_FIRST_PIPE_INSTANCE says it so
+      Row{Operation::bind, ERROR_PIPE_BUSY, std::errc::address_in_use},      // another's, with a limit on its instances
+      Row{Operation::connect, ERROR_FILE_NOT_FOUND, std::errc::connection_refused},
+      Row{{}, ERROR_INVALID_NAME, Errc::invalid_address},
+      Row{{}, ERROR_BAD_PATHNAME, Errc::invalid_address},
+      Row{{}, ERROR_FILENAME_EXCED_RANGE, std::errc::filename_too_long},
+      Row{{}, ERROR_ACCESS_DENIED, std::errc::permission_denied},
+      Row{{}, ERROR_SEM_TIMEOUT, std::errc::timed_out},
+      Row{{}, ERROR_PIPE_BUSY, std::errc::timed_out},
+      Row{{}, ERROR_IO_PENDING, std::errc::operation_would_block},
+      Row{{}, ERROR_PIPE_LISTENING, std::errc::operation_would_block},
+      Row{{}, ERROR_OPERATION_ABORTED, std::errc::operation_canceled},
+      Row{{}, ERROR_INVALID_HANDLE, Errc::closed},
+      Row{{}, ERROR_BROKEN_PIPE, std::errc::broken_pipe},
+      Row{{}, ERROR_NO_DATA, std::errc::broken_pipe},
+      Row{{}, ERROR_PIPE_NOT_CONNECTED, std::errc::broken_pipe},
+      Row{{}, ERROR_TOO_MANY_OPEN_FILES, std::errc::too_many_files_open},
+      Row{{}, ERROR_NO_SYSTEM_RESOURCES, std::errc::too_many_files_open},
+      Row{{}, ERROR_NOT_SUPPORTED, std::errc::operation_not_supported},
+      Row{{}, ERROR_INVALID_PARAMETER, std::errc::invalid_argument},
+  };
+  return rows;
+}
+
+}  // namespace
+
+std::error_condition native_condition(Operation operation, int code) noexcept {
+  for (const Row& row : table()) {
+    if (row.code == static_cast<DWORD>(code) && row.operation.value_or(operation) == operation) return row.condition;
+  }
+  return std::system_category().default_error_condition(code);
+}
+
+int native_code(const std::error_condition& condition) noexcept {
+  for (const Row& row : table()) {
+    if (!row.operation && row.condition == condition) return static_cast<int>(row.code);
+  }
+  return 0;
+}
+
+std::string native_message(int code) {
+  wchar_t text[512];
+  constexpr DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK;
+  const DWORD length =
+      ::FormatMessageW(flags, nullptr, static_cast<DWORD>(code), 0, static_cast<wchar_t*>(text), std::size(text), nullptr);
+  if (length == 0) return "unknown error";
+  std::wstring_view message(static_cast<const wchar_t*>(text), length);
+  while (!message.empty() && std::wstring_view(L". \r\n").find(message.back()) != std::wstring_view::npos) {
+    message.remove_suffix(1);
+  }
+  return windows_room::to_utf8(message);
+}
+
+}  // namespace localsocket::detail

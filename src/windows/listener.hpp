@@ -1,0 +1,39 @@
+// The instances of one named pipe that wait for clients.
+#pragma once
+
+#include <localsocket/address.hpp>
+#include <localsocket/options.hpp>
+#include <localsocket/platform.hpp>
+
+#include "../call.hpp"
+#include "stream.hpp"
+
+#include <memory>
+#include <system_error>
+
+namespace localsocket::detail::windows_room {
+
+class Listener {
+ public:
+  Listener() noexcept;
+  Listener(Listener&& other) noexcept;
+  Listener& operator=(Listener&& other) noexcept;
+  ~Listener();
+
+  static Listener bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec);
+  static Listener adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec);
+
+  Stream accept(Call& call, std::error_code& ec);
+  void withdraw() noexcept;
+  void close() noexcept;
+  NativeHandle handle() const noexcept;
+  NativeHandle release() noexcept;
+
+ private:
+  class Instance;
+  class Instances;
+
+  std::unique_ptr<Instances> instances_;
+};
+
+}  // namespace localsocket::detail::windows_room

@@ -1,0 +1,12 @@
+// The Windows room: what the portable code calls a stream and a listener here. (waker.hpp names the waker.)
+#pragma once
+
+#include "listener.hpp"
+#include "stream.hpp"
+
+namespace localsocket::detail {
+
+using NativeStream = windows_room::Stream;
+using NativeListener = windows_room::Listener;
+
+}  // namespace localsocket::detail

@@ -1,0 +1,38 @@
+// One overlapped operation, from its start to its certain end.
+#pragma once
+
+#include "../call.hpp"
+#include "system.hpp"
+
+namespace localsocket::detail::windows_room {
+
+struct Completion {
+  DWORD error = ERROR_SUCCESS;  // as GetLastError()
+  DWORD bytes = 0;
+  Interruption why = Interruption::none;  // set when the call was ended and nothing was moved
+};
+
+/// Cancels `operation` and waits until the system has let go of it. It may have completed meanwhile; the completion tells.
+void cancel_and_wait(HANDLE file, OVERLAPPED& operation) noexcept;
+
+/// Whether `operation` has ended, and how.
+bool has_completed(HANDLE file, OVERLAPPED& operation, Completion& completion) noexcept;
+
+/// Waits for a started operation, or until the call ends: then it is cancelled, and nothing is in use any more.
+Completion finish(HANDLE file, OVERLAPPED& operation, Call& call) noexcept;
+
+/// Performs `start(&overlapped)`, which is ReadFile or WriteFile. No event is made and nothing waited for when it completes at once.
+template <class Start>
+Completion perform(HANDLE file, Call& call, Start start) noexcept {
+  OVERLAPPED operation{};
+  operation.hEvent = NativeWaker::current().event();
+  if (operation.hEvent == nullptr) return {ERROR_NO_SYSTEM_RESOURCES};
+  if (!start(&operation)) {
+    const DWORD error = ::GetLastError();
+    // ERROR_MORE_DATA: part of a message (a foreign pipe in message mode); the rest comes with the next read.
+    if (error != ERROR_IO_PENDING && error != ERROR_MORE_DATA) return {error};
+  }
+  return finish(file, operation, call);
+}
+
+}  // namespace localsocket::detail::windows_room

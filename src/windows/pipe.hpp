@@ -1,0 +1,51 @@
+// Making pipe instances and checking pipe handles: every creation flag is decided here, in one place.
+#pragma once
+
+#include "system.hpp"
+
+#include <localsocket/options.hpp>
+
+#include <optional>
+#include <string>
+#include <system_error>
+
+namespace localsocket::detail::windows_room {
+
+inline constexpr std::string_view local_prefix = R"(\\.\pipe\)";
+
+inline constexpr std::size_t default_buffer_size = 64 * 1024;
+
+/// What all instances of one pipe have in common.
+class PipeMaker {
+ public:
+  PipeMaker() noexcept = default;
+
+  /// `name` as CreateNamedPipeW takes it. Only the security descriptor can fail.
+  PipeMaker(std::wstring name, const ListenOptions& options, std::error_code& ec);
+
+  /// The next instance. With `first` the name must be free: ERROR_ACCESS_DENIED otherwise.
+  Handle make(bool first, std::error_code& ec) const noexcept;
+
+ private:
+  struct LocalFreer {
+    void operator()(void* memory) const noexcept { ::LocalFree(memory); }
+  };
+
+  std::wstring name_;
+  DWORD buffer_size_ = default_buffer_size;
+  std::unique_ptr<void, LocalFreer> descriptor_;
+};
+
+/// The security descriptor's text: this user and SYSTEM may do everything, and everyone, if so asked, may connect.
+std::wstring descriptor_text(Access access, std::error_code& ec);
+
+/// Opens the client's end.
+Handle open_client(const std::wstring& name, std::error_code& ec) noexcept;
+
+/// operation_not_supported unless it is an end of a named pipe opened for overlapped I/O; Errc::closed for no handle.
+std::error_code check_pipe(HANDLE handle, bool should_listen) noexcept;
+
+/// The buffer for what this end writes; 0 if its creator asked for none.
+DWORD write_buffer_size(HANDLE pipe) noexcept;
+
+}  // namespace localsocket::detail::windows_room

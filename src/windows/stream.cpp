@@ -1,0 +1,129 @@
+#include "stream.hpp"
+
+#include "overlapped.hpp"
+#include "pipe.hpp"
+#include "system.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace localsocket::detail::windows_room {
+namespace {
+
+// ReadFile and WriteFile take a DWORD; no pipe moves as much at once.
+constexpr std::size_t largest_read = std::size_t{1} << 30;
+
+std::error_code error_of(const Completion& completion) noexcept {
+  if (completion.why != Interruption::none) return error(Operation::transfer, completion.why);
+  return native_error(Operation::transfer, static_cast<int>(completion.error));
+}
+
+}  // namespace
+
+Stream::Stream(Stream&& other) noexcept { *this = std::move(other); }
+
+Stream& Stream::operator=(Stream&& other) noexcept {
+  if (this != &other) {
+    close();
+    pipe_ = other.pipe_.exchange(invalid_handle);
+    largest_write_ = other.largest_write_.load();
+  }
+  return *this;
+}
+
+// CloseHandle keeps what was written for the reader; DisconnectNamedPipe would throw it away (its documentation).
+void Stream::close() noexcept { const Handle closing(pipe_.exchange(invalid_handle)); }
+
+Stream Stream::adopt(NativeHandle handle, std::error_code& ec) {
+  ec = check_pipe(handle, false);
+  return ec ? Stream() : Stream(handle);
+}
+
+std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
+  const std::wstring name = to_wide(LocalAddress::unique().native());
+  const PipeMaker maker(name, {}, ec);
+  if (ec) return {};
+  Handle server = maker.make(true, ec);
+  if (ec) return {};
+  // The instance listens from birth and is connected when the client is: ConnectNamedPipe would only say so (535).
+  Handle client = open_client(name, ec);
+  if (ec) return {};
+  return {Stream(server.release()), Stream(client.release())};
+}
+
+Stream Stream::connect(const LocalAddress& address, const ConnectOptions&, std::error_code& ec) {
+  return Stream(open_client(to_wide(address.native()), ec).release());
+}
+
+void Stream::await_room(const LocalAddress& address, Call& call, Clock::duration time) {
+  // WaitNamedPipe cannot be interrupted, so it gets short slices; 0 would mean the pipe's own default (its documentation).
+  constexpr std::chrono::milliseconds slice{10};
+  const std::wstring name = to_wide(address.native());
+  for (const Clock::time_point until = Clock::now() + time; Clock::now() < until;) {
+    const DWORD wait = std::max<DWORD>(1, to_milliseconds(std::min<Clock::duration>(slice, call.remaining())));
+    if (sys("WaitNamedPipeW", ::WaitNamedPipeW, name.c_str(), wait)) return;
+    if (::GetLastError() != ERROR_SEM_TIMEOUT || call.refused() != Interruption::none) return;
+  }
+}
+
+std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec) noexcept {
+  const std::span<std::byte> buffer = to.front();
+  const auto size = static_cast<DWORD>(std::min(buffer.size(), largest_read));
+  for (;;) {
+    const Completion completion = perform(handle(), call, [&](OVERLAPPED* operation) {
+      return sys("ReadFile", ::ReadFile, handle(), static_cast<void*>(buffer.data()), size, LPDWORD{nullptr}, operation);
+    });
+    if (completion.bytes > 0) return completion.bytes;
+    if (completion.error == ERROR_BROKEN_PIPE || completion.error == ERROR_PIPE_NOT_CONNECTED) return 0;
+    if (completion.error != ERROR_SUCCESS) {
+      ec = error_of(completion);
+      return 0;
+    }
+    // Somebody wrote zero bytes, which is nothing on a byte-type pipe. Whoever does it all the time must not keep us here.
+    if (const Interruption why = call.ended(); why != Interruption::none) {
+      ec = error(Operation::transfer, why);
+      return 0;
+    }
+  }
+}
+
+// A write that is still pending and no larger than the pipe's buffer has had nothing taken: a write completes as soon as all
+// that is queued fits the buffer. So when it is cancelled, "0 bytes" is the truth, and the count of what was moved is exact.
+// Of a larger one the reader may have had a part, which a cancelled WriteFile does not report.
+std::size_t Stream::largest_write() noexcept {
+  std::uint32_t size = largest_write_.load(std::memory_order_relaxed);
+  if (size == 0) {
+    const DWORD buffer = write_buffer_size(handle());
+    size = buffer != 0 ? buffer : default_buffer_size;  // no buffer: the count of an interrupted write is a lower bound
+    largest_write_.store(size, std::memory_order_relaxed);
+  }
+  return size;
+}
+
+std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept {
+  std::byte gathered[default_buffer_size];
+  std::span<const std::byte> bytes = from.front();
+  if (!from.is_single() && bytes.size() < std::min(largest_write(), sizeof gathered)) {
+    std::size_t size = 0;
+    from.for_each([&](std::span<const std::byte> span) {
+      span = span.first(std::min(span.size(), std::min(largest_write(), sizeof gathered) - size));
+      std::memcpy(gathered + size, span.data(), span.size());
+      size += span.size();
+      return size < sizeof gathered;
+    });
+    bytes = std::span(gathered).first(size);
+  }
+  const auto size = static_cast<DWORD>(std::min(bytes.size(), largest_write()));
+  const Completion completion = perform(handle(), call, [&](OVERLAPPED* operation) {
+    return sys("WriteFile", ::WriteFile, handle(), static_cast<const void*>(bytes.data()), size, LPDWORD{nullptr},
+               operation);
+  });
+  if (completion.bytes == 0) ec = error_of(completion);
+  return completion.bytes;
+}
+
+void Stream::shutdown(Shutdown, std::error_code& ec) noexcept {
+  ec = error(Operation::other, std::errc::operation_not_supported);  // a pipe ends as a whole
+}
+
+}  // namespace localsocket::detail::windows_room

@@ -1,0 +1,45 @@
+// One end of a connected named pipe.
+#pragma once
+
+#include <localsocket/address.hpp>
+#include <localsocket/options.hpp>
+#include <localsocket/platform.hpp>
+
+#include "../buffers.hpp"
+#include "../call.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+
+namespace localsocket::detail::windows_room {
+
+class Stream {
+ public:
+  Stream() noexcept = default;
+  explicit Stream(NativeHandle pipe) noexcept : pipe_(pipe) {}
+  Stream(Stream&& other) noexcept;
+  Stream& operator=(Stream&& other) noexcept;
+  ~Stream() { close(); }
+
+  static Stream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
+  static void await_room(const LocalAddress& address, Call& call, Clock::duration time);
+  static std::pair<Stream, Stream> pair(std::error_code& ec);
+  static Stream adopt(NativeHandle handle, std::error_code& ec);
+
+  std::size_t read(const ReadBuffers& to, Call& call, std::error_code& ec) noexcept;
+  std::size_t write(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept;
+  void shutdown(Shutdown how, std::error_code& ec) noexcept;
+  void close() noexcept;
+  NativeHandle handle() const noexcept { return pipe_.load(std::memory_order_relaxed); }
+  NativeHandle release() noexcept { return pipe_.exchange(invalid_handle); }
+
+ private:
+  std::size_t largest_write() noexcept;
+
+  std::atomic<NativeHandle> pipe_{invalid_handle};
+  std::atomic<std::uint32_t> largest_write_{0};  // 0: not asked yet
+};
+
+}  // namespace localsocket::detail::windows_room

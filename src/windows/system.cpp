@@ -1,0 +1,34 @@
+#include "system.hpp"
+
+#include <algorithm>
+
+namespace localsocket::detail {
+
+std::uint64_t native_thread_id() noexcept { return ::GetCurrentThreadId(); }
+
+namespace windows_room {
+
+DWORD to_milliseconds(std::chrono::steady_clock::duration time) noexcept {
+  if (time == std::chrono::steady_clock::duration::max()) return INFINITE;
+  const auto whole = std::chrono::ceil<std::chrono::milliseconds>(time).count();
+  return static_cast<DWORD>(std::min<decltype(whole)>(whole, INFINITE - 1));
+}
+
+std::wstring to_wide(std::string_view utf8) {
+  const int bytes = static_cast<int>(utf8.size());
+  const int size = ::MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, utf8.data(), bytes, nullptr, 0);
+  std::wstring wide(static_cast<std::size_t>(size), L'\0');
+  ::MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, utf8.data(), bytes, wide.data(), size);
+  return wide;
+}
+
+std::string to_utf8(std::wstring_view wide) {
+  const int length = static_cast<int>(wide.size());
+  const int size = ::WideCharToMultiByte(CP_UTF8, 0, wide.data(), length, nullptr, 0, nullptr, nullptr);
+  std::string utf8(static_cast<std::size_t>(size), '\0');
+  ::WideCharToMultiByte(CP_UTF8, 0, wide.data(), length, utf8.data(), size, nullptr, nullptr);
+  return utf8;
+}
+
+}  // namespace windows_room
+}  // namespace localsocket::detail

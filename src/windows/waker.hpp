@@ -1,0 +1,35 @@
+// Wakes one thread that waits for an event.
+#pragma once
+
+#include <chrono>
+
+namespace localsocket::detail {
+
+namespace windows_room {
+
+/// One event for each thread that has ever had to wait, none for a stream. A thread has one operation in flight at most, so
+/// the same event is its OVERLAPPED's: whoever wakes up looks whether the operation is complete, or the call must end.
+class Waker {
+ public:
+  Waker() noexcept;
+  Waker(const Waker&) = delete;
+  Waker& operator=(const Waker&) = delete;
+  ~Waker();
+
+  static Waker& current() noexcept;
+
+  void wake() noexcept;
+  void wait(std::chrono::steady_clock::duration time) noexcept;
+
+  /// An auto-reset event, or null when there were no resources for one.
+  void* event() const noexcept { return event_; }
+
+ private:
+  void* event_;
+};
+
+}  // namespace windows_room
+
+using NativeWaker = windows_room::Waker;
+
+}  // namespace localsocket::detail
