@@ -1,22 +1,26 @@
 // The contract between the portable code and a platform. To port the library, write one room.
 //
-// A room is a directory beside unix/ and windows/ with the same files in it. Meson puts one room on the include path, and the
-// room's "native.hpp" defines the three names below, which the concepts at the end check:
+// A room is a directory beside unix/ and windows/ with the same files in it. Meson puts one room on the include path,
+// and the room's "native.hpp" defines the three names below, which the concepts at the end check:
 //
 //   NativeWaker     wakes one thread that waits (waker.hpp)
 //   NativeStream    one connection (stream.hpp)
 //   NativeListener  one address that clients can connect to (listener.hpp)
 //
 // The room also defines the functions declared in failure.hpp (error codes and texts), trace.hpp (the thread's id) and
-// below (addresses). It knows error, address, options, wait, call, buffers and itself; never LocalStream or LocalListener.
+// below (addresses). It knows error, address, options, wait, call, buffers and itself; never LocalStream or
+// LocalListener.
 //
 // What holds for each function of a room:
 // - It reports through the error_code, which is clear when it is called, and throws nothing but std::bad_alloc.
-// - read and write move at least one byte, or report an error, or (read) return 0 for the end of the stream. They make one
+// - read and write move at least one byte, or report an error, or (read) return 0 for the end of the stream. They make
+// one
 //   system call when that can go on at once. An interruption that comes with data does not win: the data is returned.
-// - A function that gets a Call has been entered already: the portable code has checked call.begin(). Before it waits it asks
+// - A function that gets a Call has been entered already: the portable code has checked call.begin(). Before it waits
+// it asks
 //   call.refused(), and it waits under a Waiter, so that whatever ends the call wakes it. It returns within 20 ms then.
-// - Any thread may call read, write, shutdown and accept at once. close is called once nothing else runs, perhaps twice.
+// - Any thread may call read, write, shutdown and accept at once. close is called once nothing else runs, perhaps
+// twice.
 //   handle may be called at any time.
 // - No call leaves anything behind: when it has returned no buffer is in use any more.
 #pragma once
@@ -45,9 +49,12 @@ std::error_code check_options(const ListenOptions& options) noexcept;
 
 template <class T>
 concept WakerBackend = requires(T waker, Clock::duration time) {
-  { T::current() } noexcept -> std::same_as<T&>;  // the calling thread's
-  { waker.wake() } noexcept;                      // from any thread; sticks until the next wait
-  { waker.wait(time) } noexcept;                  // until woken, the time is over, or for no reason
+  { T::current() }
+  noexcept->std::same_as<T&>;  // the calling thread's
+  { waker.wake() }
+  noexcept;  // from any thread; sticks until the next wait
+  { waker.wait(time) }
+  noexcept;  // until woken, the time is over, or for no reason
 };
 
 template <class T>
@@ -57,15 +64,18 @@ concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
   // One attempt. connection_refused (nobody listens) and timed_out (no room) mean: try again.
   { T::connect(address, options, ec) } -> std::same_as<T>;
   // After timed_out: until there may be room, at most `time`; need not wait if connect itself did.
-  { T::await_room(address, call, Clock::duration()) };
+  {T::await_room(address, call, Clock::duration())};
   { T::pair(ec) } -> std::same_as<std::pair<T, T>>;
   { T::adopt(handle, ec) } -> std::same_as<T>;
   { stream.read(to, call, ec) } -> std::same_as<std::size_t>;
   { stream.write(from, call, ec) } -> std::same_as<std::size_t>;
-  { stream.shutdown(Shutdown::write, ec) };
-  { stream.close() } noexcept;
-  { stream.release() } noexcept -> std::same_as<NativeHandle>;
-  { constant.handle() } noexcept -> std::same_as<NativeHandle>;
+  {stream.shutdown(Shutdown::write, ec)};
+  { stream.close() }
+  noexcept;
+  { stream.release() }
+  noexcept->std::same_as<NativeHandle>;
+  { constant.handle() }
+  noexcept->std::same_as<NativeHandle>;
 };
 
 template <class T, class Stream>
@@ -76,10 +86,14 @@ concept ListenerBackend = std::movable<T> && std::default_initializable<T> &&
   { T::adopt(handle, address, ec) } -> std::same_as<T>;
   { listener.accept(call, ec) } -> std::same_as<Stream>;
   // First at close, while accepts may still run: gives the address up where that is a matter of its own.
-  { listener.withdraw() } noexcept;
-  { listener.close() } noexcept;
-  { listener.release() } noexcept -> std::same_as<NativeHandle>;
-  { constant.handle() } noexcept -> std::same_as<NativeHandle>;
+  { listener.withdraw() }
+  noexcept;
+  { listener.close() }
+  noexcept;
+  { listener.release() }
+  noexcept->std::same_as<NativeHandle>;
+  { constant.handle() }
+  noexcept->std::same_as<NativeHandle>;
 };
 
 static_assert(WakerBackend<NativeWaker>);

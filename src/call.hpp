@@ -1,7 +1,7 @@
 // What a blocking call may be ended by: time, a stop request, cancel, close. Portable; a room adds only a Waker.
 //
-// A Lane is what all threads know of one kind of call (reading, writing, accepting) on one object. A Call is one such call
-// while it runs. A Waiter is a Call that has begun to wait: only then is anything locked.
+// A Lane is what all threads know of one kind of call (reading, writing, accepting) on one object. A Call is one such
+// call while it runs. A Waiter is a Call that has begun to wait: only then is anything locked.
 //
 //   reader                                    another thread
 //   Call call(lane, wait)                     lane.set_deadline(…)
@@ -10,8 +10,8 @@
 //   Waiter waiter(call): locks, registers
 //   call.refused() again, then block on {handle, waker}
 //
-// Whoever changes the lane stores first and then looks for waiters; whoever waits registers first and then looks at the lane.
-// One of the two sees the other, so no interruption is missed.
+// Whoever changes the lane stores first and then looks for waiters; whoever waits registers first and then looks at the
+// lane. One of the two sees the other, so no interruption is missed.
 #pragma once
 
 #include <localsocket/wait.hpp>
@@ -57,7 +57,8 @@ class alignas(64) Lane {
 
   static constexpr Clock::rep none = Clock::duration::max().count();
 
-  // Sequentially consistent, both: a call enters and then looks at closed_; who closes sets closed_ and then looks at running_.
+  // Sequentially consistent, both: a call enters and then looks at closed_; who closes sets closed_ and then looks at
+  // running_.
   std::atomic<std::uint32_t> running_{0};
   std::atomic<bool> closed_{false};
   std::atomic<bool> is_limited_{false};  // any of the next three is set: spares the ready path two loads and the clock
@@ -88,7 +89,8 @@ class Call {
     return started_ >= hard_limit() ? Interruption::timed_out : Interruption::none;
   }
 
-  /// Why the call must end even if it could go on. A time-out of zero or a Wait in the past does not count: it tries once.
+  /// Why the call must end even if it could go on. A time-out of zero or a Wait in the past does not count: it tries
+  /// once.
   Interruption ended() noexcept {
     const Interruption why = stopped();
     return why != Interruption::none || !is_limited() ? why : past_limit();
@@ -101,7 +103,9 @@ class Call {
   Clock::duration remaining() noexcept;
 
   /// Whether it may block for `slice` where nothing can interrupt it.
-  bool may_block_for(Clock::duration slice) noexcept { return !is_limited() || remaining_unless_nonblocking() >= slice; }
+  bool may_block_for(Clock::duration slice) noexcept {
+    return !is_limited() || remaining_unless_nonblocking() >= slice;
+  }
 
  private:
   friend class Waiter;
@@ -114,7 +118,7 @@ class Call {
   }
   Interruption past_limit() noexcept;
   Clock::duration remaining_unless_nonblocking() noexcept;
-  Clock::time_point soft_limit() noexcept;  // the Wait or the time-out
+  Clock::time_point soft_limit() noexcept;         // the Wait or the time-out
   Clock::time_point hard_limit() const noexcept {  // the lane's deadline
     return Clock::time_point(Clock::duration(lane_.deadline_.load(std::memory_order_relaxed)));
   }

@@ -2,8 +2,8 @@
 
 namespace localsocket::detail {
 
-// Enters the lane, runs `step(call)` unless the call has ended already, and leaves. The handle stays open while a call runs:
-// close() only marks, and whoever is last, close() or a call, closes it.
+// Enters the lane, runs `step(call)` unless the call has ended already, and leaves. The handle stays open while a call
+// runs: close() only marks, and whoever is last, close() or a call, closes it.
 template <class Step>
 std::size_t Connection::run(Lane& lane, const Wait& wait, std::error_code& ec, Step step) {
   ec.clear();

@@ -71,9 +71,7 @@ const std::error_category& category() noexcept {
   return own;
 }
 
-std::error_condition make_error_condition(Errc condition) noexcept {
-  return {static_cast<int>(condition), category()};
-}
+std::error_condition make_error_condition(Errc condition) noexcept { return {static_cast<int>(condition), category()}; }
 
 namespace detail {
 

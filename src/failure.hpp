@@ -1,7 +1,8 @@
 // How an error is made: a native code, and the operation that gives it its meaning.
 //
-// One code can mean two things: ENOENT is "nobody is listening" to a connect and a missing directory to a bind. So there is
-// one error category for each operation, and all of them share the platform's table of (operation, code, condition).
+// One code can mean two things: ENOENT is "nobody is listening" to a connect and a missing directory to a bind. So
+// there is one error category for each operation, and all of them share the platform's table of (operation, code,
+// condition).
 #pragma once
 
 #include <localsocket/address.hpp>

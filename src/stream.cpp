@@ -294,7 +294,9 @@ const LocalAddress& LocalStream::name() const noexcept {
   return peer_address().is_unnamed() ? local_address() : peer_address();
 }
 
-NativeHandle LocalStream::native_handle() const noexcept { return connection_ ? connection_->handle() : invalid_handle; }
+NativeHandle LocalStream::native_handle() const noexcept {
+  return connection_ ? connection_->handle() : invalid_handle;
+}
 
 NativeHandle LocalStream::release() noexcept { return connection_ ? connection_->release() : invalid_handle; }
 

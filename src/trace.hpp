@@ -30,6 +30,8 @@ std::string printed(const Value& value) {
     return "null";
   } else if constexpr (std::is_pointer_v<Value> && std::is_function_v<std::remove_pointer_t<Value>>) {
     return "function";
+  } else if constexpr (std::is_enum_v<Value>) {
+    return fmt::format("{}", static_cast<std::underlying_type_t<Value>>(value));
   } else if constexpr (std::is_pointer_v<Value>) {
     return fmt::format("{}", static_cast<const void*>(value));
   } else {
@@ -37,9 +39,9 @@ std::string printed(const Value& value) {
   }
 }
 
-/// Formats and reports one call; `error` is 0 when it succeeded. Not inlined: the callers are hot.
+/// Formats and reports one call; `error` is 0 when it succeeded.
 template <class Result, class... Arguments>
-[[gnu::noinline]] void trace(const char* name, int error, const Result& result, const Arguments&... arguments) noexcept {
+void trace(const char* name, int error, const Result& result, const Arguments&... arguments) noexcept {
   try {
     std::string list;
     ((list += list.empty() ? "" : ", ", list += printed(arguments)), ...);

@@ -38,8 +38,8 @@ class LOCALSOCKET_EXPORT LocalAddress {
   LocalAddress() noexcept = default;
 
   template <class Text>
-    requires(std::convertible_to<const Text&, std::string_view> && !std::same_as<Text, LocalAddress>)
-  LocalAddress(const Text& text)  // NOLINT: implicit by design
+  requires(std::convertible_to<const Text&, std::string_view> && !std::same_as<Text, LocalAddress>)
+      LocalAddress(const Text& text)  // NOLINT: implicit by design
       : LocalAddress(from_text(std::string_view(text))) {}
 
   /// What the constructor does, without throwing for a bad text.

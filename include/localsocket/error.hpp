@@ -9,8 +9,8 @@ namespace localsocket {
 
 /// The conditions that std::errc has no word for.
 ///
-/// Every error of this library compares equal to one portable condition, an `Errc` or a `std::errc`, and keeps the native
-/// code (errno or GetLastError()) in `value()`:
+/// Every error of this library compares equal to one portable condition, an `Errc` or a `std::errc`, and keeps the
+/// native code (errno or GetLastError()) in `value()`:
 ///
 ///     if (ec == std::errc::connection_refused) …  // nobody is listening, on every platform
 ///

@@ -46,14 +46,15 @@ class LOCALSOCKET_EXPORT LocalListener {
   static LocalListener bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec);
   static LocalListener bind(const LocalAddress& address, std::error_code& ec);
 
-  /// The next client, waiting for one as long as the Wait says. A client that came, wrote and left is handed out like any
-  /// other: its bytes can be read.
-  /// Errors: timed_out, operation_canceled, Errc::closed, too_many_files_open (the listener goes on working).
+  /// The next client, waiting for one as long as the Wait says. A client that came, wrote and left is handed out like
+  /// any other: its bytes can be read. Errors: timed_out, operation_canceled, Errc::closed, too_many_files_open (the
+  /// listener goes on working).
   LocalStream accept(const Wait& wait = {});
   LocalStream accept(const Wait& wait, std::error_code& ec);
   LocalStream accept(std::error_code& ec);
 
-  /// A range of the clients to come, each accepted when the loop asks for it; it ends at close(), and throws on other errors.
+  /// A range of the clients to come, each accepted when the loop asks for it; it ends at close(), and throws on other
+  /// errors.
   IncomingStreams incoming();
 
   /// The moment after which every accept fails with timed_out; nothing is no limit. Also for calls already waiting.
@@ -73,9 +74,9 @@ class LOCALSOCKET_EXPORT LocalListener {
   /// Gives it away without giving the address up; the listener is closed then. No call may be running.
   NativeHandle release() noexcept;
 
-  /// Takes over a listening socket of the Unix family, or a server's pipe instance opened for overlapped I/O. The socket's
-  /// file is left in place at close(): it belongs to whoever made it. On error the caller keeps the handle, unchanged.
-  /// Errors: operation_not_supported (another kind of handle), Errc::closed (no handle at all).
+  /// Takes over a listening socket of the Unix family, or a server's pipe instance opened for overlapped I/O. The
+  /// socket's file is left in place at close(): it belongs to whoever made it. On error the caller keeps the handle,
+  /// unchanged. Errors: operation_not_supported (another kind of handle), Errc::closed (no handle at all).
   static LocalListener adopt(NativeHandle handle, const LocalAddress& address);
   static LocalListener adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec);
 

@@ -17,20 +17,23 @@ enum class Access {
 enum class Existing {
   fail,           ///< errc::address_in_use, whatever it is
   reclaim_stale,  ///< takes the address of a listener that died; a live one, or a file, is errc::address_in_use
-  replace,        ///< takes over a live listener's socket too, without a moment in between (Unix; else operation_not_supported)
+  replace,        ///< takes over a live listener's socket too, without a moment in between (Unix; else
+                  ///< operation_not_supported)
 };
 
 struct ListenOptions {
   Access access = Access::current_user;
   Existing existing = Existing::reclaim_stale;
-  /// Clients that may wait for accept: 1 to 4096. Windows keeps this many pipe instances ready (254 at most).
+  /// Clients that may wait for accept: 1 to 4096. Windows keeps this many pipe instances ready.
   unsigned backlog = 32;
-  /// The connection's buffer in bytes, per direction: 1 to 2^30. Unless set, pipes have 64 KiB and sockets what the system gives.
+  /// The connection's buffer in bytes, per direction: 1 to 2^30. Unless set, pipes have 64 KiB and sockets what the
+  /// system gives.
   std::optional<std::size_t> buffer_size = std::nullopt;
 };
 
 struct ConnectOptions {
-  /// How often connect() looks again while nobody listens, at the latest; it looks sooner in the first milliseconds. Above zero.
+  /// How often connect() looks again while nobody listens, at the latest; it looks sooner in the first milliseconds.
+  /// Above zero.
   std::chrono::milliseconds poll_interval{200};
 };
 

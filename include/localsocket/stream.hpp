@@ -24,9 +24,10 @@ class Connection;
 
 /// One end of a connection. Move-only; the destructor closes it.
 ///
-/// **Threads.** One reader and one writer may run at once, and a blocked read never holds up a write. Settings, cancel(),
-/// shutdown() and close() may be called from any thread while calls run. More readers or writers at once are safe, but
-/// which one gets which bytes is not defined. Moving, assigning, release() and the destructor need the stream alone.
+/// **Threads.** One reader and one writer may run at once, and a blocked read never holds up a write. Settings,
+/// cancel(), shutdown() and close() may be called from any thread while calls run. More readers or writers at once are
+/// safe, but which one gets which bytes is not defined. Moving, assigning, release() and the destructor need the stream
+/// alone.
 ///
 /// **Errors.** Each call has a form that throws std::system_error and a form that takes a `std::error_code&` last, sets
 /// or clears it, and throws nothing but std::bad_alloc. A stream that is closed or was moved from gives Errc::closed.
@@ -47,10 +48,10 @@ class LOCALSOCKET_EXPORT LocalStream {
   LocalStream& operator=(LocalStream&& other) noexcept;
   ~LocalStream();
 
-  /// Connects to a listener; at least one attempt. Until the Wait ends it tries again while nobody listens, and while the
-  /// listener has no room for one more client.
-  /// Errors: connection_refused (nobody was listening at the end), timed_out (a listener, but no room), permission_denied,
-  /// operation_canceled, too_many_files_open, invalid_argument (options), Errc::invalid_address (the unnamed address).
+  /// Connects to a listener; at least one attempt. Until the Wait ends it tries again while nobody listens, and while
+  /// the listener has no room for one more client. Errors: connection_refused (nobody was listening at the end),
+  /// timed_out (a listener, but no room), permission_denied, operation_canceled, too_many_files_open, invalid_argument
+  /// (options), Errc::invalid_address (the unnamed address).
   static LocalStream connect(const LocalAddress& address, const Wait& wait = default_connect_timeout,
                              const ConnectOptions& options = {});
   static LocalStream connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
@@ -62,14 +63,15 @@ class LOCALSOCKET_EXPORT LocalStream {
   static std::pair<LocalStream, LocalStream> pair();
   static std::pair<LocalStream, LocalStream> pair(std::error_code& ec);
 
-  /// Reads what is there, at most the buffer's size in bytes, and waits only while nothing is; returns the number of bytes.
-  /// 0 is the end of the stream: the peer closed or shut down, and every byte it sent was delivered before. An empty
-  /// buffer gives 0 at once.
+  /// Reads what is there, at most the buffer's size in bytes, and waits only while nothing is; returns the number of
+  /// bytes. 0 is the end of the stream: the peer closed or shut down, and every byte it sent was delivered before. An
+  /// empty buffer gives 0 at once.
   std::size_t read_some(std::span<std::byte> buffer, const Wait& wait = {});
   std::size_t read_some(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec);
   std::size_t read_some(std::span<std::byte> buffer, std::error_code& ec);
 
-  /// The same into several buffers, the first filled first: one system call on Unix; Windows fills the first that is not empty.
+  /// The same into several buffers, the first filled first: one system call on Unix; Windows fills the first that is
+  /// not empty.
   std::size_t read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait = {});
   std::size_t read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait, std::error_code& ec);
   std::size_t read_some(std::span<const std::span<std::byte>> buffers, std::error_code& ec);
@@ -80,7 +82,8 @@ class LOCALSOCKET_EXPORT LocalStream {
   std::size_t write_some(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec);
   std::size_t write_some(std::span<const std::byte> bytes, std::error_code& ec);
 
-  /// The same from several buffers: one system call (Windows: one write, of at most 64 KiB gathered in a buffer on the stack).
+  /// The same from several buffers: one system call (Windows: one write, of at most 64 KiB gathered in a buffer on the
+  /// stack).
   std::size_t write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait = {});
   std::size_t write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait, std::error_code& ec);
   std::size_t write_some(std::span<const std::span<const std::byte>> buffers, std::error_code& ec);

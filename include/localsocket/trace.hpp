@@ -16,7 +16,7 @@ struct SystemCall {
   std::string_view result;     ///< `12`, or `-1`
   int error = 0;               ///< errno or GetLastError() when it failed, else 0
   std::uint64_t thread = 0;    ///< the system's id of the calling thread, as a debugger shows it
-  std::string_view text;       ///< all of it: `[4711] recv(5, 0x7ffd3a40, 64, 0x40) = -1 (Connection reset by peer, 104)`
+  std::string_view text;  ///< all of it: `[4711] recv(5, 0x7ffd3a40, 64, 0x40) = -1 (Connection reset by peer, 104)`
 };
 
 using TraceHook = std::function<void(const SystemCall&)>;
@@ -25,7 +25,8 @@ using TraceHook = std::function<void(const SystemCall&)>;
 ///
 /// The hook runs on the thread that made the call, one call at a time, with errno or GetLastError() kept. It must not
 /// throw nor call this library. When set_trace_hook() returns, the hook before is no longer running.
-/// Off costs one predictable branch a system call. A library built with `-Dtrace=false` has no hook: this returns false.
+/// Off costs one predictable branch a system call. A library built with `-Dtrace=false` has no hook: this returns
+/// false.
 LOCALSOCKET_EXPORT bool set_trace_hook(TraceHook hook);
 
 }  // namespace localsocket

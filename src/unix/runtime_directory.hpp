@@ -11,8 +11,8 @@ namespace localsocket::detail::unix_room {
 /// Specification); else `/tmp/localsocket-<uid>`, whether it exists or not.
 std::string runtime_directory();
 
-/// If `path` is in `/tmp/localsocket-<uid>`: permission_denied unless that is our directory and nobody else's to enter, or is
-/// not there at all. In /tmp anybody may have made it first.
+/// If `path` is in `/tmp/localsocket-<uid>`: permission_denied unless that is our directory and nobody else's to enter,
+/// or is not there at all. In /tmp anybody may have made it first.
 std::error_code check_runtime_directory(const std::string& path) noexcept;
 
 /// The same, and makes the directory if it is missing.

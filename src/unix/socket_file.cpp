@@ -57,7 +57,7 @@ class PathLock {
     struct stat held {};
     struct stat named {};
     return sys("fstat", ::fstat, file_.get(), &held) == 0 && sys("stat", ::stat, name_.c_str(), &named) == 0 &&
-           held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+           FileId(held) == FileId(named);
   }
 
   std::string name_;
@@ -70,9 +70,10 @@ bool is_socket(const std::string& path) noexcept {
   return sys("lstat", ::lstat, path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-/// Whether it is a socket that no process has open any more. The probe is a datagram socket: to a live stream socket its
-/// connect fails with EPROTOTYPE (connect(2)), so that a listener never sees the probe as a client; ECONNREFUSED is left for
-/// the dead. A socket that is bound and does not listen yet is alive by this, which a stream probe could not tell.
+/// Whether it is a socket that no process has open any more. The probe is a datagram socket: to a live stream socket
+/// its connect fails with EPROTOTYPE (connect(2)), so that a listener never sees the probe as a client; ECONNREFUSED is
+/// left for the dead. A socket that is bound and does not listen yet is alive by this, which a stream probe could not
+/// tell.
 bool is_stale(const std::string& path) noexcept {
   if (!is_socket(path)) return false;
   std::error_code ec;
@@ -97,9 +98,10 @@ void bind_unless_alive(int socket, const std::string& path, Existing existing, s
   }
 }
 
-/// Sets who may connect, before anybody can: until listen, connects are refused. Not fchmod, which the umask weakens before
-/// bind and which does nothing to the file after it.
-void open_for_business(int socket, const std::string& path, const ListenOptions& options, std::error_code& ec) noexcept {
+/// Sets who may connect, before anybody can: until listen, connects are refused. Not fchmod, which the umask weakens
+/// before bind and which does nothing to the file after it.
+void open_for_business(int socket, const std::string& path, const ListenOptions& options,
+                       std::error_code& ec) noexcept {
   const mode_t mode = options.access == Access::everyone ? 0666 : 0600;
   if (sys("chmod", ::chmod, path.c_str(), mode) != 0 ||
       sys("listen", ::listen, socket, static_cast<int>(options.backlog)) != 0) {
@@ -109,10 +111,12 @@ void open_for_business(int socket, const std::string& path, const ListenOptions&
 
 }  // namespace
 
+FileId::FileId(const struct stat& status) noexcept
+    : device(static_cast<std::uint64_t>(status.st_dev)), inode(static_cast<std::uint64_t>(status.st_ino)) {}
+
 SocketFile& SocketFile::operator=(SocketFile&& other) noexcept {
   path_ = std::move(other.path_);
-  device_ = other.device_;
-  inode_ = other.inode_;
+  id_ = other.id_;
   owned_ = other.owned_.exchange(false);
   return *this;
 }
@@ -122,7 +126,8 @@ SocketFile SocketFile::bind(int socket, const std::string& path, const ListenOpt
   const PathLock lock(path, PathLock::If_held::wait, ec);
   if (ec) return file;
 
-  // To replace a live one, the new socket is made ready beside it and renamed over it: clients meet the one or the other.
+  // To replace a live one, the new socket is made ready beside it and renamed over it: clients meet the one or the
+  // other.
   const bool replaces = options.existing == Existing::replace && is_socket(path);
   const std::string bound = replaces ? LocalAddress::path(path + ".new", ec).native() : path;
   if (ec) return file;  // no room for the longer name
@@ -139,8 +144,7 @@ SocketFile SocketFile::bind(int socket, const std::string& path, const ListenOpt
   }
   file.path_ = path;
   // Of the path: fstat of a socket tells about something else (stat(2) on sockfs).
-  file.device_ = status.st_dev;
-  file.inode_ = status.st_ino;
+  file.id_ = FileId(status);
   file.owned_ = true;
   return file;
 }
@@ -152,8 +156,7 @@ void SocketFile::remove() noexcept {
   const PathLock lock(path_, PathLock::If_held::give_up, ec);
   if (ec == std::errc::operation_would_block) return;
   struct stat status {};
-  const bool ours = sys("lstat", ::lstat, path_.c_str(), &status) == 0 && status.st_dev == device_ &&
-                    status.st_ino == inode_;
+  const bool ours = sys("lstat", ::lstat, path_.c_str(), &status) == 0 && FileId(status) == id_;
   if (ours) sys("unlink", ::unlink, path_.c_str());
 }
 

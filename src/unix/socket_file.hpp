@@ -8,7 +8,18 @@
 #include <string>
 #include <system_error>
 
+struct stat;
+
 namespace localsocket::detail::unix_room {
+
+/// What tells a file from another that has its name.
+struct FileId {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  FileId() noexcept = default;
+  explicit FileId(const struct stat& status) noexcept;
+  bool operator==(const FileId&) const = default;
+};
 
 class SocketFile {
  public:
@@ -26,8 +37,7 @@ class SocketFile {
 
  private:
   std::string path_;
-  std::uint64_t device_ = 0;
-  std::uint64_t inode_ = 0;
+  FileId id_;
   std::atomic<bool> owned_{false};
 };
 

@@ -1,7 +1,7 @@
 #include "stream.hpp"
 
-#include "system.hpp"
 #include "runtime_directory.hpp"
+#include "system.hpp"
 #include "wait.hpp"
 
 #include <algorithm>
@@ -11,11 +11,13 @@
 namespace localsocket::detail::unix_room {
 namespace {
 
-// A send of more than the socket's buffer waits anew for each part that the kernel queues (48 KiB on Linux), with the whole
-// socket time-out each. Two parts keep an interruption within 20 ms. 64 KiB saturate the socket; the rest is for a header.
+// A send of more than the socket's buffer waits anew for each part that the kernel queues (48 KiB on Linux), with the
+// whole socket time-out each. Two parts keep an interruption within 20 ms. 64 KiB saturate the socket; the rest is for
+// a header.
 constexpr std::size_t largest_send = (64 + 4) * 1024;
 
-// How many buffers one system call takes from a list; the kernel's own limit is 1024 (IOV_MAX), on the stack this is 1 KiB.
+// How many buffers one system call takes from a list; the kernel's own limit is 1024 (IOV_MAX), on the stack this is 1
+// KiB.
 constexpr std::size_t most_buffers = 64;
 
 struct Message {
@@ -24,14 +26,16 @@ struct Message {
 
   template <class Byte>
   Message(const Buffers<Byte>& buffers, std::size_t limit) noexcept {
-    header.msg_iov = static_cast<iovec*>(parts);
+    std::size_t count = 0;
     buffers.for_each([&](std::span<Byte> span) {
       span = span.first(std::min(span.size(), limit));
       limit -= span.size();
       // sendmsg only reads through iov_base; C has no other type for it.
-      parts[header.msg_iovlen++] = {const_cast<std::byte*>(span.data()), span.size()};
-      return header.msg_iovlen < most_buffers && limit > 0;
+      parts[count++] = {const_cast<std::byte*>(span.data()), span.size()};
+      return count < most_buffers && limit > 0;
     });
+    header.msg_iov = static_cast<iovec*>(parts);
+    header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(count);  // its type differs between systems
   }
 };
 
@@ -74,8 +78,9 @@ Stream Stream::connect(const LocalAddress& address, const ConnectOptions&, std::
   if (ec = check_runtime_directory(address.native()); ec) return {};
   Descriptor socket = open_socket(SOCK_STREAM, ec);
   if (ec) return {};
-  // Linux: while the listener's backlog is full, connect waits for the send time-out and is woken when there is room; then
-  // EAGAIN (connect(2)). With O_NONBLOCK it would be EAGAIN at once, which is not "in progress": nothing would tell when.
+  // Linux: while the listener's backlog is full, connect waits for the send time-out and is woken when there is room;
+  // then EAGAIN (connect(2)). With O_NONBLOCK it would be EAGAIN at once, which is not "in progress": nothing would
+  // tell when.
   Stream stream(socket.get());
   stream.send_sliced_ = set_socket_timeout(socket.get(), SO_SNDTIMEO, slice);
   static_cast<void>(socket.release());
@@ -95,8 +100,8 @@ void Stream::await_room(const LocalAddress&, Call&, Clock::duration) noexcept {
   // connect has waited already, in the kernel, where it is woken.
 }
 
-// Attempts `transfer(flags)` until it moves something or fails. It blocks in the call itself for a slice first and then, when
-// that was not enough, in poll with a waker; see slice.
+// Attempts `transfer(flags)` until it moves something or fails. It blocks in the call itself for a slice first and
+// then, when that was not enough, in poll with a waker; see slice.
 template <class Transfer>
 std::size_t Stream::move(short event, int option, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer) {
   bool may_block = sliced.load(std::memory_order_relaxed) && call.may_block_for(slice);
@@ -130,11 +135,13 @@ std::size_t Stream::move(short event, int option, Sliced& sliced, Call& call, st
 std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec) {
   const int socket = handle();
   const std::size_t read = move(POLLIN, SO_RCVTIMEO, receive_sliced_, call, ec, [&](int flags) {
-    if (to.is_single()) return sys("recv", ::recv, socket, static_cast<void*>(to.front().data()), to.front().size(), flags);
+    if (to.is_single())
+      return sys("recv", ::recv, socket, static_cast<void*>(to.front().data()), to.front().size(), flags);
     Message message(to, SIZE_MAX);
     return sys("recvmsg", ::recvmsg, socket, &message.header, flags);
   });
-  // The peer closed with bytes of ours unread: told after all of its own (Linux). Pipes cannot tell, so it is the plain end.
+  // The peer closed with bytes of ours unread: told after all of its own (Linux). Pipes cannot tell, so it is the plain
+  // end.
   if (ec.value() == ECONNRESET) ec.clear();
   return read;
 }

@@ -47,7 +47,8 @@ std::error_code last_error(Operation operation) noexcept { return native_error(o
 namespace {
 
 [[maybe_unused]] bool set_close_on_exec(int descriptor) noexcept {
-  return sys("fcntl", [](int fd, int command, int flags) { return ::fcntl(fd, command, flags); }, descriptor, F_SETFD,
+  return sys(
+             "fcntl", [](int fd, int command, int flags) { return ::fcntl(fd, command, flags); }, descriptor, F_SETFD,
              FD_CLOEXEC) == 0;
 }
 
@@ -102,7 +103,8 @@ Descriptor accept_socket(int listener) noexcept {
   Descriptor socket = prepared(sys("accept", ::accept, listener, nullptr, nullptr));
   // A BSD's client inherits O_NONBLOCK from the listener.
   if (socket.is_open()) {
-    sys("fcntl", [](int fd, int command, int flags) { return ::fcntl(fd, command, flags); }, socket.get(), F_SETFL, 0);
+    sys(
+        "fcntl", [](int fd, int command, int flags) { return ::fcntl(fd, command, flags); }, socket.get(), F_SETFL, 0);
   }
   return socket;
 #else

@@ -28,7 +28,8 @@ bool poll_with_waker(int descriptor, short events, Waker& waker, Clock::duration
 bool wait_until_ready(int descriptor, short event, Operation operation, Call& call, std::error_code& ec) noexcept {
   const Waiter waiter(call);
   for (;;) {
-    // What is ready by now is taken even if the call must end now: data that comes with an interruption is not left behind.
+    // What is ready by now is taken even if the call must end now: data that comes with an interruption is not left
+    // behind.
     const Interruption why = call.refused();
     const Clock::duration time = why == Interruption::none ? call.remaining() : Clock::duration::zero();
     if (why == Interruption::closed) {

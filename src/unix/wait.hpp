@@ -9,11 +9,13 @@
 namespace localsocket::detail::unix_room {
 
 /// How long a thread may block in recv, send, accept or connect, where nothing can wake it. A blocked receiver is woken
-/// sooner than one that polls, so a short wait there first makes a round trip faster by half; only a longer wait, which has
-/// time, goes to poll with a waker. Two slices (a send may need that many) fit the 20 ms within which an interruption acts.
+/// sooner than one that polls, so a short wait there first makes a round trip faster by half; only a longer wait, which
+/// has time, goes to poll with a waker. Two slices (a send may need that many) fit the 20 ms within which an
+/// interruption acts.
 inline constexpr std::chrono::milliseconds slice{5};
 
-/// Polls `descriptor` (-1: none) and the waker for at most `time`; true when the descriptor has any of the events or failed.
+/// Polls `descriptor` (-1: none) and the waker for at most `time`; true when the descriptor has any of the events or
+/// failed.
 bool poll_with_waker(int descriptor, short events, Waker& waker, Clock::duration time) noexcept;
 
 /// Until the descriptor has the event (true), or the call ends (false, and why in `ec`). Looks at least once.

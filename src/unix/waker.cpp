@@ -57,7 +57,8 @@ void Waker::open() noexcept {
 void Waker::wake() noexcept {
   const std::uint64_t one = 1;  // what an eventfd takes; to a pipe just bytes
   while (sys("write", ::write, write_end_, &one, sizeof one) == -1 && errno == EINTR) {
-  }  // any other failure is a full pipe or counter, which wakes as well, or no descriptor: the waiter looks up by itself
+  }  // any other failure is a full pipe or counter, which wakes as well, or no descriptor: the waiter looks up by
+     // itself
 }
 
 void Waker::drain() noexcept {

@@ -8,7 +8,8 @@ namespace localsocket::detail {
 namespace unix_room {
 
 /// A descriptor that a waiting thread polls beside the one it waits for. One for each thread that has ever had to wait
-/// long, none for a stream. Without descriptors to spare it has none, and whoever waits looks up every few milliseconds.
+/// long, none for a stream. Without descriptors to spare it has none, and whoever waits looks up every few
+/// milliseconds.
 class Waker {
  public:
   Waker() noexcept = default;

@@ -9,7 +9,8 @@ namespace {
 // "The entire pipe name string can be up to 256 characters long" (CreateNamedPipeW).
 constexpr std::size_t longest_name = 256;
 
-/// `\\host\pipe\name`. The name may have backslashes: `ProtectedPrefix\Administrators\…` is in use. Case counts for nothing.
+/// `\\host\pipe\name`. The name may have backslashes: `ProtectedPrefix\Administrators\…` is in use. Case counts for
+/// nothing.
 bool is_pipe_path(std::wstring_view path) noexcept {
   if (!path.starts_with(L"\\\\")) return false;
   path.remove_prefix(2);

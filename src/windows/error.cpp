@@ -12,8 +12,9 @@ struct Row {
   std::error_condition condition;
 };
 
-// The first row that fits a code counts, and the first row of a condition for every operation is the code that says it best.
-// Ours, because mingw's std::system_category does not know 121, 233 and 995. The codes: Microsoft, "System Error Codes".
+// The first row that fits a code counts, and the first row of a condition for every operation is the code that says it
+// best. Ours, because mingw's std::system_category does not know 121, 233 and 995. The codes: Microsoft, "System Error
+// Codes".
 const auto& table() noexcept {
   static const std::array rows{
       Row{Operation::bind, ERROR_ACCESS_DENIED, std::errc::address_in_use},  // FILE_FLAG_FIRST_PIPE_INSTANCE says it so
@@ -59,8 +60,8 @@ int native_code(const std::error_condition& condition) noexcept {
 std::string native_message(int code) {
   wchar_t text[512];
   constexpr DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK;
-  const DWORD length =
-      ::FormatMessageW(flags, nullptr, static_cast<DWORD>(code), 0, static_cast<wchar_t*>(text), std::size(text), nullptr);
+  const DWORD length = ::FormatMessageW(flags, nullptr, static_cast<DWORD>(code), 0, static_cast<wchar_t*>(text),
+                                        std::size(text), nullptr);
   if (length == 0) return "unknown error";
   std::wstring_view message(static_cast<const wchar_t*>(text), length);
   while (!message.empty() && std::wstring_view(L". \r\n").find(message.back()) != std::wstring_view::npos) {

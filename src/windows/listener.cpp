@@ -41,8 +41,8 @@ class Listener::Instance {
       is_pending_ = false;
       state_ = after(completion.error);
     }
-    // The system ends what a thread has begun when that thread exits (ExitThread's documentation), and a listener outlives
-    // the threads that accept for it. The instance is unharmed: it waits again.
+    // The system ends what a thread has begun when that thread exits (ExitThread's documentation), and a listener
+    // outlives the threads that accept for it. The instance is unharmed: it waits again.
     if (state_ == State::waiting) start();
     return state_;
   }
@@ -97,8 +97,8 @@ class Listener::Instance {
   State state_ = State::waiting;
 };
 
-/// All of them, and one event that says "look again". The event is a hint: each instance knows its own state, and the event is
-/// set whenever an instance may have a client that nobody has looked at.
+/// All of them, and one event that says "look again". The event is a hint: each instance knows its own state, and the
+/// event is set whenever an instance may have a client that nobody has looked at.
 class Listener::Instances {
  public:
   Instances(PipeMaker maker, unsigned backlog) noexcept
@@ -118,7 +118,8 @@ class Listener::Instances {
     refill(first, ec);
   }
 
-  /// The pipe of a client that has come, if any, with a new instance in its place; none with a clear `ec` if no client has.
+  /// The pipe of a client that has come, if any, with a new instance in its place; none with a clear `ec` if no client
+  /// has.
   Handle take_connected(std::error_code& ec) {
     const std::lock_guard lock(mutex_);
     auto connected = find_connected();

@@ -12,8 +12,8 @@ bool has_completed(HANDLE file, OVERLAPPED& operation, Completion& completion) n
 }
 
 void cancel_and_wait(HANDLE file, OVERLAPPED& operation) noexcept {
-  // It may fail with ERROR_NOT_FOUND: complete already. Whatever it says, the operation is over only when it is complete:
-  // until then the system writes to the buffer and to the OVERLAPPED.
+  // It may fail with ERROR_NOT_FOUND: complete already. Whatever it says, the operation is over only when it is
+  // complete: until then the system writes to the buffer and to the OVERLAPPED.
   sys("CancelIoEx", ::CancelIoEx, file, &operation);
   Completion ignored;
   while (!has_completed(file, operation, ignored)) {

@@ -12,7 +12,8 @@ struct Completion {
   Interruption why = Interruption::none;  // set when the call was ended and nothing was moved
 };
 
-/// Cancels `operation` and waits until the system has let go of it. It may have completed meanwhile; the completion tells.
+/// Cancels `operation` and waits until the system has let go of it. It may have completed meanwhile; the completion
+/// tells.
 void cancel_and_wait(HANDLE file, OVERLAPPED& operation) noexcept;
 
 /// Whether `operation` has ended, and how.
@@ -21,7 +22,8 @@ bool has_completed(HANDLE file, OVERLAPPED& operation, Completion& completion) n
 /// Waits for a started operation, or until the call ends: then it is cancelled, and nothing is in use any more.
 Completion finish(HANDLE file, OVERLAPPED& operation, Call& call) noexcept;
 
-/// Performs `start(&overlapped)`, which is ReadFile or WriteFile. No event is made and nothing waited for when it completes at once.
+/// Performs `start(&overlapped)`, which is ReadFile or WriteFile. No event is made and nothing waited for when it
+/// completes at once.
 template <class Start>
 Completion perform(HANDLE file, Call& call, Start start) noexcept {
   OVERLAPPED operation{};

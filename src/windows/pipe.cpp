@@ -17,7 +17,8 @@ std::wstring current_user(std::error_code& ec) {
   alignas(TOKEN_USER) std::byte buffer[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
   DWORD size = sizeof buffer;
   wchar_t* text = nullptr;
-  if (!sys("GetTokenInformation", ::GetTokenInformation, token.get(), TokenUser, static_cast<void*>(buffer), size, &size) ||
+  if (!sys("GetTokenInformation", ::GetTokenInformation, token.get(), TokenUser, static_cast<void*>(buffer), size,
+           &size) ||
       !::ConvertSidToStringSidW(reinterpret_cast<const TOKEN_USER*>(buffer)->User.Sid, &text)) {
     ec = last_error(Operation::other);
     return {};
@@ -27,12 +28,12 @@ std::wstring current_user(std::error_code& ec) {
   return result;
 }
 
-/// Whether somebody else's instance of the name was there before ours, which is new. Windows has refused ours then; where
-/// that is not enforced (Wine) the count of instances tells.
+/// Whether somebody else's instance of the name was there before ours, which is new. Windows has refused ours then;
+/// where that is not enforced (Wine) the count of instances tells.
 bool is_not_alone(HANDLE pipe) noexcept {
   DWORD instances = 0;
-  return sys("GetNamedPipeHandleStateW", ::GetNamedPipeHandleStateW, pipe, LPDWORD{nullptr}, &instances, LPDWORD{nullptr},
-             LPDWORD{nullptr}, LPWSTR{nullptr}, DWORD{0}) &&
+  return sys("GetNamedPipeHandleStateW", ::GetNamedPipeHandleStateW, pipe, LPDWORD{nullptr}, &instances,
+             LPDWORD{nullptr}, LPDWORD{nullptr}, LPWSTR{nullptr}, DWORD{0}) &&
          instances > 1;
 }
 
@@ -54,7 +55,8 @@ bool is_overlapped(HANDLE handle) noexcept {
 std::wstring descriptor_text(Access access, std::error_code& ec) {
   const std::wstring user = current_user(ec);
   if (ec) return {};
-  // The owner by name: an administrator's objects would else belong to the group of administrators. P: nothing is inherited.
+  // The owner by name: an administrator's objects would else belong to the group of administrators. P: nothing is
+  // inherited.
   std::wstring text = L"O:" + user + L"D:P(A;;FA;;;SY)(A;;FA;;;" + user + L")";
   // Everyone may read and write, but not FILE_CREATE_PIPE_INSTANCE (4), which would let others serve the name as well.
   // Clients need not have it, although GENERIC_WRITE contains it ("Named Pipe Security and Access Rights").
@@ -103,9 +105,9 @@ std::error_code check_pipe(HANDLE handle, bool should_listen) noexcept {
   DWORD flags = 0;
   const auto nothing = LPDWORD{nullptr};
   // GetFileType first: GetNamedPipeInfo may wait for what is no pipe.
-  const bool is_pipe =
-      sys("GetFileType", ::GetFileType, handle) == FILE_TYPE_PIPE &&
-      sys("GetNamedPipeInfo", ::GetNamedPipeInfo, handle, &flags, nothing, nothing, nothing) && is_overlapped(handle);
+  const bool is_pipe = sys("GetFileType", ::GetFileType, handle) == FILE_TYPE_PIPE &&
+                       sys("GetNamedPipeInfo", ::GetNamedPipeInfo, handle, &flags, nothing, nothing, nothing) &&
+                       is_overlapped(handle);
   if (is_pipe && (!should_listen || (flags & PIPE_SERVER_END) != 0)) return {};
   return error(Operation::other, std::errc::operation_not_supported);
 }

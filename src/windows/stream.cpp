@@ -56,7 +56,8 @@ Stream Stream::connect(const LocalAddress& address, const ConnectOptions&, std::
 }
 
 void Stream::await_room(const LocalAddress& address, Call& call, Clock::duration time) {
-  // WaitNamedPipe cannot be interrupted, so it gets short slices; 0 would mean the pipe's own default (its documentation).
+  // WaitNamedPipe cannot be interrupted, so it gets short slices; 0 would mean the pipe's own default (its
+  // documentation).
   constexpr std::chrono::milliseconds slice{10};
   const std::wstring name = to_wide(address.native());
   for (const Clock::time_point until = Clock::now() + time; Clock::now() < until;) {
@@ -71,7 +72,8 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
   const auto size = static_cast<DWORD>(std::min(buffer.size(), largest_read));
   for (;;) {
     const Completion completion = perform(handle(), call, [&](OVERLAPPED* operation) {
-      return sys("ReadFile", ::ReadFile, handle(), static_cast<void*>(buffer.data()), size, LPDWORD{nullptr}, operation);
+      return sys("ReadFile", ::ReadFile, handle(), static_cast<void*>(buffer.data()), size, LPDWORD{nullptr},
+                 operation);
     });
     if (completion.bytes > 0) return completion.bytes;
     if (completion.error == ERROR_BROKEN_PIPE || completion.error == ERROR_PIPE_NOT_CONNECTED) return 0;
@@ -79,7 +81,8 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
       ec = error_of(completion);
       return 0;
     }
-    // Somebody wrote zero bytes, which is nothing on a byte-type pipe. Whoever does it all the time must not keep us here.
+    // Somebody wrote zero bytes, which is nothing on a byte-type pipe. Whoever does it all the time must not keep us
+    // here.
     if (const Interruption why = call.ended(); why != Interruption::none) {
       ec = error(Operation::transfer, why);
       return 0;
@@ -87,9 +90,9 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
   }
 }
 
-// A write that is still pending and no larger than the pipe's buffer has had nothing taken: a write completes as soon as all
-// that is queued fits the buffer. So when it is cancelled, "0 bytes" is the truth, and the count of what was moved is exact.
-// Of a larger one the reader may have had a part, which a cancelled WriteFile does not report.
+// A write that is still pending and no larger than the pipe's buffer has had nothing taken: a write completes as soon
+// as all that is queued fits the buffer. So when it is cancelled, "0 bytes" is the truth, and the count of what was
+// moved is exact. Of a larger one the reader may have had a part, which a cancelled WriteFile does not report.
 std::size_t Stream::largest_write() noexcept {
   std::uint32_t size = largest_write_.load(std::memory_order_relaxed);
   if (size == 0) {
@@ -100,19 +103,7 @@ std::size_t Stream::largest_write() noexcept {
   return size;
 }
 
-std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept {
-  std::byte gathered[default_buffer_size];
-  std::span<const std::byte> bytes = from.front();
-  if (!from.is_single() && bytes.size() < std::min(largest_write(), sizeof gathered)) {
-    std::size_t size = 0;
-    from.for_each([&](std::span<const std::byte> span) {
-      span = span.first(std::min(span.size(), std::min(largest_write(), sizeof gathered) - size));
-      std::memcpy(gathered + size, span.data(), span.size());
-      size += span.size();
-      return size < sizeof gathered;
-    });
-    bytes = std::span(gathered).first(size);
-  }
+std::size_t Stream::write_one(std::span<const std::byte> bytes, Call& call, std::error_code& ec) noexcept {
   const auto size = static_cast<DWORD>(std::min(bytes.size(), largest_write()));
   const Completion completion = perform(handle(), call, [&](OVERLAPPED* operation) {
     return sys("WriteFile", ::WriteFile, handle(), static_cast<const void*>(bytes.data()), size, LPDWORD{nullptr},
@@ -120,6 +111,25 @@ std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code&
   });
   if (completion.bytes == 0) ec = error_of(completion);
   return completion.bytes;
+}
+
+std::size_t Stream::write_gathered(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept {
+  std::byte gathered[default_buffer_size];
+  std::span<std::byte> room = std::span(gathered).first(std::min(largest_write(), sizeof gathered));
+  std::size_t size = 0;
+  from.for_each([&](std::span<const std::byte> span) {
+    span = span.first(std::min(span.size(), room.size() - size));
+    std::memcpy(gathered + size, span.data(), span.size());
+    size += span.size();
+    return size < room.size();
+  });
+  return write_one(room.first(size), call, ec);
+}
+
+std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept {
+  // There is no gathering write for pipes. A buffer that fills a write by itself is not copied.
+  const bool gathers = !from.is_single() && from.front().size() < std::min(largest_write(), default_buffer_size);
+  return gathers ? write_gathered(from, call, ec) : write_one(from.front(), call, ec);
 }
 
 void Stream::shutdown(Shutdown, std::error_code& ec) noexcept {

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -36,6 +37,8 @@ class Stream {
   NativeHandle release() noexcept { return pipe_.exchange(invalid_handle); }
 
  private:
+  std::size_t write_one(std::span<const std::byte> bytes, Call& call, std::error_code& ec) noexcept;
+  std::size_t write_gathered(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept;
   std::size_t largest_write() noexcept;
 
   std::atomic<NativeHandle> pipe_{invalid_handle};

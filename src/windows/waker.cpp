@@ -9,13 +9,12 @@ Waker& Waker::current() noexcept {
   return waker;
 }
 
-// Auto-reset: GetOverlappedResult may use it as long as it does not wait itself (its documentation), which we never ask for.
+// Auto-reset: GetOverlappedResult may use it as long as it does not wait itself (its documentation), which we never ask
+// for.
 Waker::Waker() noexcept
     : event_(sys("CreateEventW", ::CreateEventW, LPSECURITY_ATTRIBUTES{nullptr}, FALSE, FALSE, LPCWSTR{nullptr})) {}
 
-Waker::~Waker() {
-  const Handle closing(event_);
-}
+Waker::~Waker() { const Handle closing(event_); }
 
 void Waker::wake() noexcept { sys("SetEvent", ::SetEvent, event_); }
 

@@ -7,8 +7,9 @@ namespace localsocket::detail {
 
 namespace windows_room {
 
-/// One event for each thread that has ever had to wait, none for a stream. A thread has one operation in flight at most, so
-/// the same event is its OVERLAPPED's: whoever wakes up looks whether the operation is complete, or the call must end.
+/// One event for each thread that has ever had to wait, none for a stream. A thread has one operation in flight at
+/// most, so the same event is its OVERLAPPED's: whoever wakes up looks whether the operation is complete, or the call
+/// must end.
 class Waker {
  public:
   Waker() noexcept;
