@@ -1,0 +1,9 @@
+#include "../terminal.hpp"
+
+#include <unistd.h>
+
+namespace example {
+
+bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) != 0; }
+
+}  // namespace example
