@@ -1,0 +1,131 @@
+# Sourced by tests/run.sh, examples/demo.sh and .ci/run, from the root of the project: what these need of the machine.
+# shellcheck shell=sh
+
+BUILD_DIR=${BUILD_DIR:-build}
+JOBS=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
+
+say() { printf '%s\n' "== $*"; }
+die() {
+  printf '%s\n' "$0: $*" >&2
+  exit 1
+}
+
+# need 'package: command that succeeds when it is there'... installs what is missing, together.
+need() {
+  missing=
+  for pair in "$@"; do
+    sh -c "${pair#*: }" >/dev/null 2>&1 || missing="$missing ${pair%%: *}"
+  done
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null || die "please install (by the names of Debian's packages):$missing"
+  sudo=
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die "please install, as root: apt-get install$missing"
+    sudo=sudo
+  fi
+  say "installing with apt-get:$missing"
+  $sudo apt-get update -q </dev/null
+  # shellcheck disable=SC2086  # a list of words
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing </dev/null ||
+    die "apt-get could not install:$missing"
+}
+
+need_native() {
+  need 'meson: command -v meson' \
+    'ninja-build: command -v ninja' \
+    'g++: command -v c++' \
+    'pkg-config: command -v pkg-config' \
+    'libfmt-dev: pkg-config --exists fmt' \
+    'libgtest-dev: pkg-config --exists gtest' \
+    'libgmock-dev: pkg-config --exists gmock' \
+    'libxxhash-dev: pkg-config --exists libxxhash'
+}
+
+need_windows() {
+  need 'meson: command -v meson' \
+    'ninja-build: command -v ninja' \
+    'g++-mingw-w64-x86-64-posix: command -v x86_64-w64-mingw32-g++-posix' \
+    'wine: command -v wine' \
+    'wine64: command -v wine' \
+    'libfmt-dev: test -e /usr/include/fmt/format.h' \
+    'libxxhash-dev: test -e /usr/include/xxhash.h' \
+    'googletest: test -e /usr/src/googletest/googlemock/src/gmock-all.cc'
+  stage_wraps
+}
+
+# Fills the directories that the wraps name from Debian's packages, so that a cross build downloads nothing. A
+# directory that Meson has downloaded itself stays as it is.
+stage_wraps() {
+  stage_wrap fmt /usr include
+  stage_wrap gtest /usr/src/googletest googletest googlemock
+  stage_wrap xxhash /usr/include xxhash.h
+}
+
+# stage_wrap WRAP FROM SUBDIRECTORY...
+stage_wrap() {
+  overlay=subprojects/packagefiles/$1
+  to=subprojects/$(sed -n 's/^directory = //p' "subprojects/$1.wrap")
+  from=$2
+  shift 2
+  [ ! -d "$to" ] || [ -e "$to/.from-packages" ] || return 0
+  rm -rf "$to"
+  mkdir -p "$to"
+  touch "$to/.from-packages"
+  cp "$overlay/meson.build" "$to"
+  for sub in "$@"; do
+    case $sub in
+      # Never the whole of /usr/include: its C headers are another system's.
+      include) mkdir "$to/include" && ln -s "$from/include/fmt" "$to/include/fmt" ;;
+      *) ln -s "$from/$sub" "$to/$sub" ;;
+    esac
+  done
+}
+
+# build PLATFORM [meson option...]: sets $BUILD_DIR/PLATFORM up with these options, or again, and compiles it.
+build() {
+  dir=$BUILD_DIR/$1
+  if [ -e "$dir/build.ninja" ]; then
+    shift
+    meson setup --reconfigure "$dir" "$@"
+  elif [ "$1" = windows ]; then
+    shift
+    meson setup "$dir" --cross-file tests/windows-cross.ini "$@"
+  else
+    shift
+    meson setup "$dir" "$@"
+  fi && meson compile -C "$dir" -j "$JOBS"
+}
+
+# Wine with a world of its own in the build directory, its server kept running: a program then starts ten times
+# faster. The server is stopped, and with it whatever still runs, when the script ends.
+start_wine() {
+  mkdir -p "$BUILD_DIR/wine"
+  WINEPREFIX=$(cd "$BUILD_DIR/wine" && pwd)
+  WINEDEBUG=-all
+  # No offers to download .NET and a browser, no desktop menus.
+  WINEDLLOVERRIDES='mscoree,mshtml,winemenubuilder.exe='
+  export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
+  trap stop_wine EXIT
+  trap 'exit 1' HUP INT TERM
+  if [ ! -e "$WINEPREFIX/booted" ]; then
+    say "setting up Wine in $WINEPREFIX"
+    if ! boot_wine >"$WINEPREFIX/boot.log" 2>&1 </dev/null; then
+      die "Wine did not start, see $WINEPREFIX/boot.log"
+    fi
+    touch "$WINEPREFIX/booted"
+  fi
+  wineserver -p
+  # The first program starts Wine's services, which keep its output open: not to be a test's, whose end is awaited.
+  wine cmd /c exit >"$WINEPREFIX/start.log" 2>&1 </dev/null
+}
+
+boot_wine() {
+  # A crashed program ends at once, rather than in a debugger.
+  wineboot --init &&
+    wine reg add 'HKLM\Software\Microsoft\Windows NT\CurrentVersion\AeDebug' /v Auto /d 0 /f &&
+    wineserver -w
+}
+
+stop_wine() {
+  wineserver -k || true
+}

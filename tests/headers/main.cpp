@@ -1,0 +1,2 @@
+// The test is that the program compiled and linked.
+int main() {}
