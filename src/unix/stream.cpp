@@ -85,15 +85,11 @@ Stream Stream::connect(const LocalAddress& address, const ConnectOptions&, std::
   stream.send_sliced_ = set_socket_timeout(socket.get(), SO_SNDTIMEO, slice);
   static_cast<void>(socket.release());
   const SocketAddress to(address.native());
-  while (sys("connect", ::connect, stream.handle(), to.get(), to.size) != 0) {
-    // EISCONN: interrupted the first time, connected all the same (macOS).
-    if (errno == EISCONN) break;
-    if (errno != EINTR) {
-      ec = last_error(Operation::connect);
-      return {};
-    }
-  }
-  return stream;
+  if (sys("connect", ::connect, stream.handle(), to.get(), to.size) == 0) return stream;
+  // A signal came while it waited for room: as if there was none, so that the caller looks at the clock and tries
+  // again.
+  ec = errno == EINTR ? native_error(Operation::connect, EAGAIN) : last_error(Operation::connect);
+  return {};
 }
 
 void Stream::await_room(const LocalAddress&, Call&, Clock::duration) noexcept {

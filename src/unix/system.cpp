@@ -126,6 +126,20 @@ int socket_option(int socket, int option) noexcept {
   return sys("getsockopt", ::getsockopt, socket, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
 }
 
+// Of a peer that has left, too, Linux knows the name; the BSDs do not, and there it would look like a socket never
+// connected.
+#if defined(__linux__)
+constexpr bool peer_name_outlives_peer = true;
+#else
+constexpr bool peer_name_outlives_peer = false;
+#endif
+
+bool has_peer(int socket) noexcept {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  return sys("getpeername", ::getpeername, socket, reinterpret_cast<sockaddr*>(&name), &size) == 0;
+}
+
 }  // namespace
 
 std::error_code check_socket(int socket, bool should_listen) noexcept {
@@ -136,7 +150,8 @@ std::error_code check_socket(int socket, bool should_listen) noexcept {
     return errno == EBADF ? error(Operation::other, Errc::closed) : unsupported;
   }
   const bool fits = name.ss_family == AF_UNIX && socket_option(socket, SO_TYPE) == SOCK_STREAM &&
-                    (socket_option(socket, SO_ACCEPTCONN) == 1) == should_listen;
+                    (socket_option(socket, SO_ACCEPTCONN) == 1) == should_listen &&
+                    (should_listen || !peer_name_outlives_peer || has_peer(socket));
   return fits ? std::error_code() : unsupported;
 }
 

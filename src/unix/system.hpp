@@ -79,8 +79,8 @@ bool prepare_socket(int socket) noexcept;
 /// Sets SO_RCVTIMEO or SO_SNDTIMEO; zero for none.
 bool set_socket_timeout(int socket, int option, std::chrono::microseconds time) noexcept;
 
-/// Errc::closed for no descriptor, operation_not_supported for what is no stream socket of the Unix family, or listens
-/// when it should not (or the other way round).
+/// Errc::closed for no descriptor, operation_not_supported for what is no stream socket of the Unix family, listens
+/// when it should not (or the other way round), or is not connected.
 std::error_code check_socket(int socket, bool should_listen) noexcept;
 
 struct SocketAddress {
