@@ -75,9 +75,11 @@ Interruption Call::past_limit() noexcept {
 }
 
 Clock::duration Call::remaining() noexcept {
+  const bool polls = !has_stop_callback && wait_.stop_token().stop_possible();
+  const Clock::duration longest = polls ? stop_poll_interval : Clock::duration::max();
   const Clock::time_point limit = std::min(soft_limit(), hard_limit());
-  if (limit == Clock::time_point::max()) return Clock::duration::max();
-  return std::max(limit - Clock::now(), Clock::duration::zero());
+  if (limit == Clock::time_point::max()) return longest;
+  return std::clamp(limit - Clock::now(), Clock::duration::zero(), longest);
 }
 
 Clock::duration Call::remaining_unless_nonblocking() noexcept {
@@ -99,7 +101,7 @@ Waiter::Waiter(Call& call) noexcept : lane_(call.lane_), waker_(NativeWaker::cur
     if (next_ != nullptr) next_->link_ = &next_;
     lane_.waiters_ = this;
   }
-  on_stop_.emplace(call.wait_.stop_token(), Wake{waker_});
+  if constexpr (has_stop_callback) on_stop_.emplace(call.wait_.stop_token(), Wake{waker_});
 }
 
 Waiter::~Waiter() {

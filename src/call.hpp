@@ -29,6 +29,16 @@ namespace localsocket::detail {
 
 using Clock = Wait::Clock;
 
+// libstdc++ without a futex (mingw) can lose the wake-up of std::atomic::wait, and ~stop_callback waits by it while the
+// callback runs on another thread: it may never return. There a waiting call has no callback and looks at its stop
+// token now and then.
+#if defined(__GLIBCXX__) && !defined(_GLIBCXX_HAVE_PLATFORM_WAIT)
+inline constexpr bool has_stop_callback = false;
+#else
+inline constexpr bool has_stop_callback = true;
+#endif
+inline constexpr std::chrono::milliseconds stop_poll_interval{10};
+
 enum class Interruption : unsigned char { none, closed, canceled, would_block, timed_out };
 
 std::error_code error(Operation operation, Interruption why) noexcept;
@@ -99,7 +109,7 @@ class Call {
   /// Why the call must end instead of waiting.
   Interruption refused() noexcept;
 
-  /// How long it may wait; `max()` for ever.
+  /// How long it may wait before it asks again; `max()` for ever.
   Clock::duration remaining() noexcept;
 
   /// Whether it may block for `slice` where nothing can interrupt it.

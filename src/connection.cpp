@@ -5,7 +5,7 @@ namespace localsocket::detail {
 // Enters the lane, runs `step(call)` unless the call has ended already, and leaves. The handle stays open while a call
 // runs: close() only marks, and whoever is last, close() or a call, closes it.
 template <class Step>
-std::size_t Connection::run(Lane& lane, const Wait& wait, std::error_code& ec, Step step) {
+std::size_t Connection::run(Operation operation, Lane& lane, const Wait& wait, std::error_code& ec, Step step) {
   ec.clear();
   std::size_t moved = 0;
   {
@@ -14,7 +14,7 @@ std::size_t Connection::run(Lane& lane, const Wait& wait, std::error_code& ec, S
     if (why == Interruption::none) [[likely]] {
       moved = step(call);
     } else {
-      ec = error(Operation::transfer, why);
+      ec = error(operation, why);
     }
   }
   if (lane.is_closed()) [[unlikely]] {
@@ -25,7 +25,7 @@ std::size_t Connection::run(Lane& lane, const Wait& wait, std::error_code& ec, S
 
 // Repeats `move(bytes)` until all bytes are done, or one fails, ends the stream (0) or the call ends.
 template <class Bytes, class Move>
-std::size_t Connection::move_all(Bytes bytes, Call& call, std::error_code& ec, Move move) {
+std::size_t Connection::move_all(Operation operation, Bytes bytes, Call& call, std::error_code& ec, Move move) {
   std::size_t total = 0;
   while (!bytes.empty()) {
     const std::size_t moved = move(bytes);
@@ -35,7 +35,7 @@ std::size_t Connection::move_all(Bytes bytes, Call& call, std::error_code& ec, M
     if (bytes.empty()) break;
     const Interruption why = call.ended();
     if (why != Interruption::none) {
-      ec = error(Operation::transfer, why);
+      ec = error(operation, why);
       break;
     }
   }
@@ -43,31 +43,34 @@ std::size_t Connection::move_all(Bytes bytes, Call& call, std::error_code& ec, M
 }
 
 std::size_t Connection::read_some(ReadBuffers to, const Wait& wait, std::error_code& ec) {
-  return run(reading_, wait, ec, [&](Call& call) { return to.empty() ? 0 : native_.read(to, call, ec); });
+  return run(Operation::read, reading_, wait, ec,
+             [&](Call& call) { return to.empty() ? 0 : native_.read(to, call, ec); });
 }
 
 std::size_t Connection::write_some(WriteBuffers from, const Wait& wait, std::error_code& ec) {
-  return run(writing_, wait, ec, [&](Call& call) { return from.empty() ? 0 : native_.write(from, call, ec); });
+  return run(Operation::write, writing_, wait, ec,
+             [&](Call& call) { return from.empty() ? 0 : native_.write(from, call, ec); });
 }
 
 std::size_t Connection::read_exact(ReadBuffers to, const Wait& wait, std::error_code& ec) {
-  return run(reading_, wait, ec, [&](Call& call) {
-    return move_all(to, call, ec, [&](const ReadBuffers& rest) {
+  return run(Operation::read, reading_, wait, ec, [&](Call& call) {
+    return move_all(Operation::read, to, call, ec, [&](const ReadBuffers& rest) {
       const std::size_t moved = native_.read(rest, call, ec);
-      if (moved == 0 && !ec) ec = error(Operation::transfer, Errc::end_of_stream);
+      if (moved == 0 && !ec) ec = error(Operation::read, Errc::end_of_stream);
       return moved;
     });
   });
 }
 
 std::size_t Connection::write_all(WriteBuffers from, const Wait& wait, std::error_code& ec) {
-  return run(writing_, wait, ec, [&](Call& call) {
-    return move_all(from, call, ec, [&](const WriteBuffers& rest) { return native_.write(rest, call, ec); });
+  return run(Operation::write, writing_, wait, ec, [&](Call& call) {
+    return move_all(Operation::write, from, call, ec,
+                    [&](const WriteBuffers& rest) { return native_.write(rest, call, ec); });
   });
 }
 
 void Connection::shutdown(Shutdown how, std::error_code& ec) {
-  run(writing_, Wait(), ec, [&](Call&) {
+  run(Operation::other, writing_, Wait(), ec, [&](Call&) {
     native_.shutdown(how, ec);
     return std::size_t{0};
   });

@@ -35,9 +35,9 @@ class Connection {
 
  private:
   template <class Step>
-  std::size_t run(Lane& lane, const Wait& wait, std::error_code& ec, Step step);
+  std::size_t run(Operation operation, Lane& lane, const Wait& wait, std::error_code& ec, Step step);
   template <class Bytes, class Move>
-  std::size_t move_all(Bytes bytes, Call& call, std::error_code& ec, Move move);
+  std::size_t move_all(Operation operation, Bytes bytes, Call& call, std::error_code& ec, Move move);
   void mark_closed() noexcept;
   void close_if_idle() noexcept;
 

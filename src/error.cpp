@@ -77,19 +77,19 @@ namespace detail {
 
 std::error_code native_error(Operation operation, int code) noexcept {
   // In the order of Operation.
-  static const std::array<NativeCategory, 5> categories{
+  static const std::array<NativeCategory, 6> categories{
       NativeCategory(Operation::bind), NativeCategory(Operation::connect), NativeCategory(Operation::accept),
-      NativeCategory(Operation::transfer), NativeCategory(Operation::other)};
+      NativeCategory(Operation::read), NativeCategory(Operation::write),   NativeCategory(Operation::other)};
   return {code, categories[static_cast<std::size_t>(operation)]};
 }
 
 std::error_code error(Operation operation, std::errc condition) noexcept {
-  const int code = native_code(condition);
+  const int code = native_code(operation, condition);
   return code != 0 ? native_error(operation, code) : std::make_error_code(condition);
 }
 
 std::error_code error(Operation operation, Errc condition) noexcept {
-  const int code = native_code(condition);
+  const int code = native_code(operation, condition);
   return code != 0 ? native_error(operation, code) : std::error_code(static_cast<int>(condition), category());
 }
 

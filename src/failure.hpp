@@ -14,7 +14,7 @@
 
 namespace localsocket::detail {
 
-enum class Operation { bind, connect, accept, transfer, other };
+enum class Operation { bind, connect, accept, read, write, other };
 
 /// An error with a native code.
 std::error_code native_error(Operation operation, int code) noexcept;
@@ -39,8 +39,8 @@ auto or_raise(std::string_view action, const LocalAddress& address, Function&& f
 
 /// What `code` means to `operation`.
 std::error_condition native_condition(Operation operation, int code) noexcept;
-/// The system's own code for a condition; 0 where it has none.
-int native_code(const std::error_condition& condition) noexcept;
+/// The system's own code for a condition of an operation; 0 where it has none.
+int native_code(Operation operation, const std::error_condition& condition) noexcept;
 /// The system's own text for a code, in UTF-8.
 std::string native_message(int code);
 

@@ -26,7 +26,7 @@ std::size_t call(const std::shared_ptr<detail::Connection>& connection, Function
   if (connection) [[likely]] {
     return (*connection.*function)(arguments..., ec);
   }
-  ec = detail::error(Operation::transfer, Errc::closed);
+  ec = detail::error(Operation::other, Errc::closed);
   return 0;
 }
 

@@ -19,7 +19,8 @@ const auto& table() noexcept {
       Row{Operation::connect, ENOENT, std::errc::connection_refused},
       Row{Operation::connect, EAGAIN, std::errc::timed_out},  // the backlog is full (connect(2))
       Row{Operation::accept, EINVAL, Errc::closed},           // somebody shut the listening socket down
-      Row{Operation::transfer, EINVAL, Errc::closed},
+      Row{Operation::read, EINVAL, Errc::closed},
+      Row{Operation::write, EINVAL, Errc::closed},
       Row{{}, EBADF, Errc::closed},
       Row{{}, EPERM, std::errc::permission_denied},
       Row{{}, EAGAIN, std::errc::operation_would_block},
@@ -40,7 +41,7 @@ std::error_condition native_condition(Operation operation, int code) noexcept {
   return std::generic_category().default_error_condition(code);
 }
 
-int native_code(const std::error_condition& condition) noexcept {
+int native_code(Operation, const std::error_condition& condition) noexcept {
   if (condition.category() == std::generic_category()) return condition.value();
   return condition == Errc::closed ? EBADF : 0;
 }

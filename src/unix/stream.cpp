@@ -96,10 +96,19 @@ void Stream::await_room(const LocalAddress&, Call&, Clock::duration) noexcept {
   // connect has waited already, in the kernel, where it is woken.
 }
 
+struct Stream::Direction {
+  Operation operation;
+  short event;
+  int timeout_option;
+};
+constexpr Stream::Direction Stream::reading{Operation::read, POLLIN, SO_RCVTIMEO};
+constexpr Stream::Direction Stream::writing{Operation::write, POLLOUT, SO_SNDTIMEO};
+
 // Attempts `transfer(flags)` until it moves something or fails. It blocks in the call itself for a slice first and
 // then, when that was not enough, in poll with a waker; see slice.
 template <class Transfer>
-std::size_t Stream::move(short event, int option, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer) {
+std::size_t Stream::move(const Direction& direction, Sliced& sliced, Call& call, std::error_code& ec,
+                         Transfer transfer) {
   bool may_block = sliced.load(std::memory_order_relaxed) && call.may_block_for(slice);
   bool has_blocked = false;
   for (;;) {
@@ -108,13 +117,13 @@ std::size_t Stream::move(short event, int option, Sliced& sliced, Call& call, st
       return static_cast<std::size_t>(moved);
     }
     if (!would_block(errno) && errno != EINTR) {
-      ec = last_error(Operation::transfer);
+      ec = last_error(direction.operation);
       return 0;
     }
     const bool interrupted = errno == EINTR;
     const Interruption why = interrupted ? call.ended() : call.refused();
     if (why != Interruption::none) {
-      ec = error(Operation::transfer, why);
+      ec = error(direction.operation, why);
       return 0;
     }
     if (interrupted) {
@@ -122,15 +131,15 @@ std::size_t Stream::move(short event, int option, Sliced& sliced, Call& call, st
       continue;
     }
     has_blocked = has_blocked || may_block;
-    if (!sliced.load(std::memory_order_relaxed)) sliced = set_socket_timeout(handle(), option, slice);
+    if (!sliced.load(std::memory_order_relaxed)) sliced = set_socket_timeout(handle(), direction.timeout_option, slice);
     may_block = !has_blocked && sliced.load(std::memory_order_relaxed) && call.may_block_for(slice);
-    if (!may_block && !wait_until_ready(handle(), event, Operation::transfer, call, ec)) return 0;
+    if (!may_block && !wait_until_ready(handle(), direction.event, direction.operation, call, ec)) return 0;
   }
 }
 
 std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec) {
   const int socket = handle();
-  const std::size_t read = move(POLLIN, SO_RCVTIMEO, receive_sliced_, call, ec, [&](int flags) {
+  const std::size_t read = move(reading, receive_sliced_, call, ec, [&](int flags) {
     if (to.is_single())
       return sys("recv", ::recv, socket, static_cast<void*>(to.front().data()), to.front().size(), flags);
     Message message(to, SIZE_MAX);
@@ -144,7 +153,7 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
 
 std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code& ec) {
   const int socket = handle();
-  return move(POLLOUT, SO_SNDTIMEO, send_sliced_, call, ec, [&](int flags) {
+  return move(writing, send_sliced_, call, ec, [&](int flags) {
     flags |= no_signal;
     if (from.is_single()) {
       const std::size_t size = std::min(from.front().size(), largest_send);

@@ -38,8 +38,12 @@ class Stream {
   // One direction's socket time-out: whether it has been set to a slice, so that a blocking call comes back in time.
   using Sliced = std::atomic<bool>;
 
+  struct Direction;
+  static const Direction reading;
+  static const Direction writing;
+
   template <class Transfer>
-  std::size_t move(short event, int option, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer);
+  std::size_t move(const Direction& direction, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer);
 
   std::atomic<int> socket_{-1};
   Sliced receive_sliced_{false};

@@ -20,6 +20,8 @@ const auto& table() noexcept {
       Row{Operation::bind, ERROR_ACCESS_DENIED, std::errc::address_in_use},  // FILE_FLAG_FIRST_PIPE_INSTANCE says it so
       Row{Operation::bind, ERROR_PIPE_BUSY, std::errc::address_in_use},      // another's, with a limit on its instances
       Row{Operation::connect, ERROR_FILE_NOT_FOUND, std::errc::connection_refused},
+      Row{Operation::read, ERROR_BROKEN_PIPE, Errc::end_of_stream},
+      Row{Operation::read, ERROR_PIPE_NOT_CONNECTED, Errc::end_of_stream},
       Row{{}, ERROR_INVALID_NAME, Errc::invalid_address},
       Row{{}, ERROR_BAD_PATHNAME, Errc::invalid_address},
       Row{{}, ERROR_FILENAME_EXCED_RANGE, std::errc::filename_too_long},
@@ -50,9 +52,9 @@ std::error_condition native_condition(Operation operation, int code) noexcept {
   return std::system_category().default_error_condition(code);
 }
 
-int native_code(const std::error_condition& condition) noexcept {
+int native_code(Operation operation, const std::error_condition& condition) noexcept {
   for (const Row& row : table()) {
-    if (!row.operation && row.condition == condition) return static_cast<int>(row.code);
+    if (row.condition == condition && row.operation.value_or(operation) == operation) return static_cast<int>(row.code);
   }
   return 0;
 }

@@ -13,9 +13,9 @@ namespace {
 // ReadFile and WriteFile take a DWORD; no pipe moves as much at once.
 constexpr std::size_t largest_read = std::size_t{1} << 30;
 
-std::error_code error_of(const Completion& completion) noexcept {
-  if (completion.why != Interruption::none) return error(Operation::transfer, completion.why);
-  return native_error(Operation::transfer, static_cast<int>(completion.error));
+std::error_code error_of(Operation operation, const Completion& completion) noexcept {
+  if (completion.why != Interruption::none) return error(operation, completion.why);
+  return native_error(operation, static_cast<int>(completion.error));
 }
 
 }  // namespace
@@ -78,13 +78,13 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
     if (completion.bytes > 0) return completion.bytes;
     if (completion.error == ERROR_BROKEN_PIPE || completion.error == ERROR_PIPE_NOT_CONNECTED) return 0;
     if (completion.error != ERROR_SUCCESS) {
-      ec = error_of(completion);
+      ec = error_of(Operation::read, completion);
       return 0;
     }
     // Somebody wrote zero bytes, which is nothing on a byte-type pipe. Whoever does it all the time must not keep us
     // here.
     if (const Interruption why = call.ended(); why != Interruption::none) {
-      ec = error(Operation::transfer, why);
+      ec = error(Operation::read, why);
       return 0;
     }
   }
@@ -109,7 +109,7 @@ std::size_t Stream::write_one(std::span<const std::byte> bytes, Call& call, std:
     return sys("WriteFile", ::WriteFile, handle(), static_cast<const void*>(bytes.data()), size, LPDWORD{nullptr},
                operation);
   });
-  if (completion.bytes == 0) ec = error_of(completion);
+  if (completion.bytes == 0) ec = error_of(Operation::write, completion);
   return completion.bytes;
 }
 
