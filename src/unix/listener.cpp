@@ -92,12 +92,16 @@ Stream Listener::accept(Call& call, std::error_code& ec) {
       }
       return Stream(client.release());
     }
+    const int error_number = errno;
+    // Linux takes the descriptor before it looks for a client: without one to spare, first wait for somebody to refuse.
+    const bool is_premature = may_block && (error_number == EMFILE || error_number == ENFILE);
     // EAGAIN: nobody came within the slice, or another thread was faster. ECONNABORTED: the client left (accept(2)).
-    if (!would_block(errno) && errno != EINTR && errno != ECONNABORTED) {
-      ec = last_error(Operation::accept);
+    const bool goes_on = would_block(error_number) || error_number == EINTR || error_number == ECONNABORTED;
+    if (!goes_on && !is_premature) {
+      ec = native_error(Operation::accept, error_number);
       return {};
     }
-    may_block = errno == EINTR && may_block && call.may_block_for(slice);
+    may_block = error_number == EINTR && may_block && call.may_block_for(slice);
     if (const Interruption why = call.ended(); why != Interruption::none) {
       ec = error(Operation::accept, why);
       return {};

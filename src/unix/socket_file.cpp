@@ -27,7 +27,8 @@ class PathLock {
   PathLock(const PathLock&) = delete;
   PathLock& operator=(const PathLock&) = delete;
   ~PathLock() {
-    if (locked_) sys("unlink", ::unlink, name_.c_str());
+    // Lock files are empty. One that is not is somebody's own, of that very name: it serves as well, and stays.
+    if (locked_ && is_empty_) sys("unlink", ::unlink, name_.c_str());
   }
 
  private:
@@ -40,6 +41,7 @@ class PathLock {
     } else if (status.st_uid != ::geteuid()) {
       ec = error(Operation::bind, std::errc::permission_denied);  // its owner could hold it for ever
     }
+    is_empty_ = S_ISREG(status.st_mode) && status.st_size == 0;
     return !ec;
   }
 
@@ -62,6 +64,7 @@ class PathLock {
 
   std::string name_;
   Descriptor file_;
+  bool is_empty_ = false;
   bool locked_ = false;
 };
 
