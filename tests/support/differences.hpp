@@ -1,0 +1,165 @@
+// Every difference between the platforms that a test may know: a table with a column for each, and the one choice.
+// All else is the same everywhere, and tested so.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <localsocket/error.hpp>
+#include <string_view>
+#include <system_error>
+
+namespace localsocket::test {
+
+/// The native codes that ec.value() may have for a condition; 0 is unused, and none at all says that the platform has
+/// none.
+using NativeCodes = std::array<int, 3>;
+
+struct Platform {
+  std::string_view name;
+
+  // Streams
+  bool can_half_close;     ///< shutdown() works; else operation_not_supported
+  bool scatters_reads;     ///< read_some into several buffers fills more than the first
+  std::size_t exact_room;  ///< bytes a connection takes while nobody reads, to the byte; 0 is not defined
+
+  // Addresses
+  std::string_view named_suffix;  ///< what the native form of a name ends with
+  std::string_view path_prefix;   ///< what a native path of a test begins with
+  std::string_view foreign_path;  ///< the other platform's form of a path
+  bool foreign_path_is_valid;     ///< and whether this one takes it
+  bool has_abstract_names;        ///< addresses that begin with @
+  std::size_t longest_path;       ///< bytes of the longest native path
+  bool address_is_a_file;         ///< the address is visible in the file system
+
+  // Listeners
+  bool can_replace_live_listener;  ///< Existing::replace takes over a live listener's address
+
+  /// A connection keeps the name of its listener taken: after the listener is closed a bind gives address_in_use and a
+  /// connect finds it busy, until both ends are closed.
+  bool connections_hold_the_address;
+
+  // Processes
+  bool has_signals;
+  bool can_limit_handles;  ///< a process can be made to run out of descriptors
+
+  // Tracing: the system call of one read, write, bind, connect and close
+  std::string_view read_call;
+  std::string_view write_call;
+  std::string_view bind_call;
+  std::string_view connect_call;
+  std::string_view close_call;
+
+  // DESIGN 3.7, the columns of native codes
+  NativeCodes invalid_address;
+  NativeCodes filename_too_long;
+  NativeCodes address_in_use;
+  NativeCodes permission_denied;
+  NativeCodes connection_refused;
+  NativeCodes timed_out;
+  NativeCodes operation_would_block;
+  NativeCodes operation_canceled;
+  NativeCodes closed;
+  NativeCodes broken_pipe;
+  NativeCodes end_of_stream;
+  NativeCodes too_many_files_open;
+  NativeCodes operation_not_supported;
+  NativeCodes invalid_argument;
+};
+
+// sun_path without its NUL: unix(7) on Linux, unix(4) elsewhere.
+#if defined(__linux__)
+inline constexpr bool on_linux = true;
+inline constexpr std::size_t longest_socket_path = 107;
+#else
+inline constexpr bool on_linux = false;
+inline constexpr std::size_t longest_socket_path = 103;
+#endif
+
+inline constexpr Platform unix_sockets{
+    .name = "Unix domain sockets",
+    .can_half_close = true,
+    .scatters_reads = true,
+    .exact_room = 0,
+    .named_suffix = ".sock",
+    .path_prefix = "/tmp/",
+    .foreign_path = R"(\\.\pipe\echo)",
+    .foreign_path_is_valid = true,
+    .has_abstract_names = on_linux,
+    .longest_path = longest_socket_path,
+    .address_is_a_file = true,
+    .can_replace_live_listener = true,
+    .connections_hold_the_address = false,
+    .has_signals = true,
+    .can_limit_handles = true,
+    .read_call = "recv",
+    .write_call = "send",
+    .bind_call = "bind",
+    .connect_call = "connect",
+    .close_call = "close",
+    .invalid_address = {},
+    .filename_too_long = {ENAMETOOLONG},
+    .address_in_use = {EADDRINUSE},
+    .permission_denied = {EACCES, EPERM},
+    .connection_refused = {ENOENT, ECONNREFUSED},
+    .timed_out = {EAGAIN, ETIMEDOUT},
+    .operation_would_block = {EAGAIN, EWOULDBLOCK},
+    .operation_canceled = {ECANCELED},
+    .closed = {EBADF, EINVAL},
+    .broken_pipe = {EPIPE, ECONNRESET},
+    .end_of_stream = {},
+    .too_many_files_open = {EMFILE, ENFILE},
+    .operation_not_supported = {ENOTSUP, EOPNOTSUPP},
+    .invalid_argument = {EINVAL},
+};
+
+// https://learn.microsoft.com/windows/win32/debug/system-error-codes
+inline constexpr Platform named_pipes{
+    .name = "Windows named pipes",
+    .can_half_close = false,
+    .scatters_reads = false,
+    .exact_room = 64 * 1024,
+    .named_suffix = "",
+    .path_prefix = R"(\\.\pipe\)",
+    .foreign_path = "/tmp/echo.sock",
+    .foreign_path_is_valid = false,
+    .has_abstract_names = false,
+    .longest_path = 256,  // https://learn.microsoft.com/windows/win32/ipc/pipe-names
+    .address_is_a_file = false,
+    .can_replace_live_listener = false,
+    .connections_hold_the_address = true,
+    .has_signals = false,
+    .can_limit_handles = false,
+    .read_call = "ReadFile",
+    .write_call = "WriteFile",
+    .bind_call = "CreateNamedPipeW",
+    .connect_call = "CreateFileW",
+    .close_call = "CloseHandle",
+    .invalid_address = {123, 161},
+    .filename_too_long = {206},
+    .address_in_use = {5},
+    .permission_denied = {5},
+    .connection_refused = {2},
+    .timed_out = {121, 231},
+    .operation_would_block = {536, 997},
+    .operation_canceled = {995},
+    .closed = {6},
+    .broken_pipe = {109, 232, 233},
+    .end_of_stream = {109, 233},
+    .too_many_files_open = {4, 1450},
+    .operation_not_supported = {50},
+    .invalid_argument = {87},
+};
+
+#if defined(_WIN32)
+inline constexpr const Platform& platform = named_pipes;
+#else
+inline constexpr const Platform& platform = unix_sockets;
+#endif
+
+inline bool is_native(const std::error_code& ec, const NativeCodes& codes) {
+  return ec.value() != 0 && std::find(codes.begin(), codes.end(), ec.value()) != codes.end();
+}
+
+}  // namespace localsocket::test

@@ -1,0 +1,45 @@
+// Handles of the system that are none of the library's, for adopt() to judge.
+#pragma once
+
+#include <localsocket/platform.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace localsocket::test {
+
+/// Whether the system knows the handle.
+bool is_open_handle(NativeHandle handle);
+
+void close_handle(NativeHandle handle);
+
+/// Owns a handle.
+class ForeignHandle {
+ public:
+  ForeignHandle(std::string name, NativeHandle handle) : name_(std::move(name)), handle_(handle) {}
+  ForeignHandle(ForeignHandle&& other) noexcept
+      : name_(std::move(other.name_)), handle_(std::exchange(other.handle_, invalid_handle)) {}
+  ForeignHandle& operator=(ForeignHandle&& other) noexcept {
+    std::swap(name_, other.name_);
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~ForeignHandle() {
+    if (handle_ != invalid_handle) close_handle(handle_);
+  }
+
+  const std::string& name() const { return name_; }
+  NativeHandle get() const { return handle_; }
+
+ private:
+  std::string name_;
+  NativeHandle handle_;
+};
+
+/// One of each kind of handle that is no end of a connection: a file, a pipe of the wrong kind, …
+std::vector<ForeignHandle> handles_that_are_no_stream();
+
+/// One of each kind of handle that is no listener.
+std::vector<ForeignHandle> handles_that_are_no_listener();
+
+}  // namespace localsocket::test

@@ -1,0 +1,40 @@
+#include "support/thread.hpp"
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+#else
+#include <pthread.h>
+#endif
+
+namespace localsocket::test {
+
+#if defined(__linux__)
+
+std::uint64_t current_thread_id() { return static_cast<std::uint64_t>(::syscall(SYS_gettid)); }
+
+bool can_see_blocked_threads() { return true; }
+
+// proc(5): the third field of stat is the state, S for sleeping; the second is the name in parentheses.
+bool thread_is_blocked(std::uint64_t id) {
+  std::ifstream file("/proc/self/task/" + std::to_string(id) + "/stat");
+  const std::string stat{std::istreambuf_iterator<char>(file), {}};
+  const auto name_end = stat.rfind(')');
+  return name_end != std::string::npos && stat.compare(name_end, 3, ") S") == 0;
+}
+
+#else
+
+std::uint64_t current_thread_id() { return reinterpret_cast<std::uintptr_t>(::pthread_self()); }
+
+bool can_see_blocked_threads() { return false; }
+
+bool thread_is_blocked(std::uint64_t) { return false; }
+
+#endif
+
+}  // namespace localsocket::test

@@ -1,0 +1,7 @@
+#include "support/wine.hpp"
+
+namespace localsocket::test {
+
+bool running_under_wine() { return false; }
+
+}  // namespace localsocket::test

@@ -1,0 +1,40 @@
+#include "support/handles.hpp"
+
+#include <windows.h>
+
+#include <system_error>
+
+namespace localsocket::test {
+
+namespace {
+
+HANDLE checked(HANDLE handle, const char* what) {
+  if (handle == nullptr || handle == INVALID_HANDLE_VALUE) {
+    throw std::system_error(static_cast<int>(GetLastError()), std::system_category(), what);
+  }
+  return handle;
+}
+
+std::vector<ForeignHandle> handles_of_no_use() {
+  std::vector<ForeignHandle> handles;
+  handles.emplace_back("a file", checked(CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
+                                                     FILE_FLAG_OVERLAPPED, nullptr),
+                                         "CreateFileW"));
+  handles.emplace_back("an event", checked(CreateEventW(nullptr, TRUE, FALSE, nullptr), "CreateEventW"));
+  return handles;
+}
+
+}  // namespace
+
+bool is_open_handle(NativeHandle handle) {
+  DWORD flags = 0;
+  return GetHandleInformation(handle, &flags) != 0;
+}
+
+void close_handle(NativeHandle handle) { CloseHandle(handle); }
+
+std::vector<ForeignHandle> handles_that_are_no_stream() { return handles_of_no_use(); }
+
+std::vector<ForeignHandle> handles_that_are_no_listener() { return handles_of_no_use(); }
+
+}  // namespace localsocket::test
