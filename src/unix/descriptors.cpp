@@ -1,0 +1,131 @@
+#include <localsocket/unix/descriptors.hpp>
+
+#include "system.hpp"
+#include "wait.hpp"
+
+#include <cstring>
+
+namespace localsocket::posix {
+namespace {
+
+using namespace detail;             // NOLINT: this file is part of the room
+using namespace detail::unix_room;  // NOLINT
+
+// Room for the descriptors and for credentials, which a socket may have been set to receive.
+constexpr std::size_t control_size = CMSG_SPACE(most_descriptors * sizeof(int)) + CMSG_SPACE(64);
+
+struct Control {
+  alignas(cmsghdr) std::byte bytes[control_size]{};
+};
+
+/// Attempts `transfer()` until it succeeds, waiting for `event` in between.
+template <class Transfer>
+ssize_t transfer_within(int socket, short event, Operation operation, const Wait& wait, std::error_code& ec,
+                        Transfer transfer) {
+  Lane lane;
+  Call call(lane, wait);
+  if (const Interruption why = call.begin(); why != Interruption::none) {
+    ec = error(operation, why);
+    return -1;
+  }
+  for (;;) {
+    const ssize_t moved = transfer();
+    if (moved >= 0) return moved;
+    if (errno != EINTR && !would_block(errno)) {
+      ec = last_error(operation);
+      return -1;
+    }
+    if (!wait_until_ready(socket, event, operation, call, ec)) return -1;
+  }
+}
+
+void take_descriptors(msghdr& message, std::vector<int>& descriptors) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    const std::size_t before = descriptors.size();
+    descriptors.resize(before + count);
+    std::memcpy(descriptors.data() + before, CMSG_DATA(part), count * sizeof(int));
+  }
+}
+
+#if defined(MSG_CMSG_CLOEXEC)
+constexpr int close_on_exec = MSG_CMSG_CLOEXEC;
+void set_all_close_on_exec(const std::vector<int>&) noexcept {}
+#else
+constexpr int close_on_exec = 0;
+void set_all_close_on_exec(const std::vector<int>& descriptors) noexcept {
+  for (const int descriptor : descriptors) set_close_on_exec(descriptor);
+}
+#endif
+
+}  // namespace
+
+std::size_t send_descriptors(NativeHandle stream, std::span<const int> descriptors, std::span<const std::byte> bytes,
+                             const Wait& wait, std::error_code& ec) {
+  ec.clear();
+  if (bytes.empty() || descriptors.size() > most_descriptors) {
+    ec = error(Operation::write, std::errc::invalid_argument);
+    return 0;
+  }
+  iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};  // sendmsg only reads
+  Control control;
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    message.msg_control = static_cast<void*>(control.bytes);
+    message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
+    std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
+  }
+  const ssize_t sent = transfer_within(stream, POLLOUT, Operation::write, wait, ec, [&] {
+    return sys("sendmsg", ::sendmsg, stream, static_cast<const msghdr*>(&message), MSG_DONTWAIT | no_signal);
+  });
+  return ec ? 0 : static_cast<std::size_t>(sent);
+}
+
+std::size_t send_descriptors(NativeHandle stream, std::span<const int> descriptors, std::span<const std::byte> bytes,
+                             const Wait& wait) {
+  return or_raise("send descriptors", LocalAddress(),
+                  [&](std::error_code& ec) { return send_descriptors(stream, descriptors, bytes, wait, ec); });
+}
+
+Received receive_descriptors(NativeHandle stream, std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
+  ec.clear();
+  Received received;
+  if (buffer.empty()) return received;
+  received.descriptors.reserve(most_descriptors);  // nothing may fail once the descriptors are ours
+  iovec part{buffer.data(), buffer.size()};
+  Control control;
+  msghdr message{};
+  const ssize_t read = transfer_within(stream, POLLIN, Operation::read, wait, ec, [&] {
+    message = {};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = static_cast<void*>(control.bytes);
+    message.msg_controllen = control_size;
+    return sys("recvmsg", ::recvmsg, stream, &message, MSG_DONTWAIT | close_on_exec);
+  });
+  if (ec.value() == ECONNRESET) ec.clear();  // as for every read: the plain end of the stream
+  if (ec || read <= 0) return received;
+  received.bytes = static_cast<std::size_t>(read);
+  take_descriptors(message, received.descriptors);
+  set_all_close_on_exec(received.descriptors);
+  if ((message.msg_flags & MSG_CTRUNC) != 0) {
+    for (const int descriptor : received.descriptors) const Descriptor closing(descriptor);
+    received.descriptors.clear();
+    ec = native_error(Operation::read, EMFILE);
+  }
+  return received;
+}
+
+Received receive_descriptors(NativeHandle stream, std::span<std::byte> buffer, const Wait& wait) {
+  return or_raise("receive descriptors", LocalAddress(),
+                  [&](std::error_code& ec) { return receive_descriptors(stream, buffer, wait, ec); });
+}
+
+}  // namespace localsocket::posix
