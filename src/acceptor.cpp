@@ -2,36 +2,43 @@
 
 namespace localsocket::detail {
 
+NativeStream Acceptor::accept_within(const Wait& wait, std::error_code& ec) {
+  Call call(accepting(), wait);
+  Interruption why = call.begin();
+  if (why == Interruption::none) why = quota_->take(call);
+  if (why != Interruption::none) {
+    ec = error(Operation::accept, why);
+    return {};
+  }
+  NativeStream stream = native_.accept(call, ec);
+  if (ec) quota_->give_back();
+  return stream;
+}
+
 std::shared_ptr<Connection> Acceptor::accept(const Wait& wait, std::error_code& ec) {
   ec.clear();
-  NativeStream stream;
-  {
-    Call call(accepting_, wait);
-    const Interruption why = call.begin();
-    if (why == Interruption::none) {
-      stream = native_.accept(call, ec);
-    } else {
-      ec = error(Operation::accept, why);
-    }
-  }
+  NativeStream stream = accept_within(wait, ec);
   close_if_idle();
   if (ec) return nullptr;
-  return std::make_shared<Connection>(std::move(stream), address_, LocalAddress());
+  auto connection = std::make_shared<Connection>(std::move(stream), address_, LocalAddress());
+  connection->restrict(direction_ != Direction::server_to_client, direction_ != Direction::client_to_server);
+  connection->hold(quota_);
+  return connection;
 }
 
 // As with a Connection: who is last, close() or an accept, closes.
 void Acceptor::close_if_idle() noexcept {
-  if (accepting_.is_closed() && accepting_.is_idle()) native_.close();
+  if (accepting().is_closed() && accepting().is_idle()) native_.close();
 }
 
 void Acceptor::close() noexcept {
-  if (!accepting_.is_closed()) native_.withdraw();
-  accepting_.close();
+  if (is_open()) native_.withdraw();
+  accepting().close();
   close_if_idle();
 }
 
 NativeHandle Acceptor::release() noexcept {
-  accepting_.close();
+  accepting().close();
   return native_.release();
 }
 

@@ -1,11 +1,13 @@
-// What is behind a LocalListener: the platform's listener, and the lane of its accepts.
+// What is behind a LocalListener: the platform's listener, and the quota of its streams with the lane of its accepts.
 #pragma once
 
 #include <localsocket/address.hpp>
+#include <localsocket/options.hpp>
 #include <localsocket/wait.hpp>
 
 #include "backend.hpp"
 #include "connection.hpp"
+#include "quota.hpp"
 
 #include <memory>
 #include <system_error>
@@ -14,26 +16,31 @@ namespace localsocket::detail {
 
 class Acceptor {
  public:
-  Acceptor(NativeListener native, LocalAddress address) noexcept
-      : native_(std::move(native)), address_(std::move(address)) {}
+  Acceptor(NativeListener native, LocalAddress address, const ListenOptions& options)
+      : native_(std::move(native)),
+        address_(std::move(address)),
+        direction_(options.direction),
+        quota_(std::make_shared<Quota>(options.max_connections)) {}
   ~Acceptor() { close(); }
 
   std::shared_ptr<Connection> accept(const Wait& wait, std::error_code& ec);
 
   void close() noexcept;
-  bool is_open() const noexcept { return !accepting_.is_closed(); }
+  bool is_open() const noexcept { return !quota_->accepting().is_closed(); }
   NativeHandle handle() const noexcept { return native_.handle(); }
   NativeHandle release() noexcept;
 
-  Lane& accepting() noexcept { return accepting_; }
+  Lane& accepting() noexcept { return quota_->accepting(); }
   const LocalAddress& address() const noexcept { return address_; }
 
  private:
+  NativeStream accept_within(const Wait& wait, std::error_code& ec);
   void close_if_idle() noexcept;
 
   NativeListener native_;
   LocalAddress address_;
-  Lane accepting_;
+  Direction direction_;
+  std::shared_ptr<Quota> quota_;
 };
 
 }  // namespace localsocket::detail

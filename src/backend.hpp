@@ -26,6 +26,7 @@
 #pragma once
 
 #include <localsocket/options.hpp>
+#include <localsocket/peer.hpp>
 
 #include "buffers.hpp"
 #include "call.hpp"
@@ -44,8 +45,11 @@ std::string native_name(std::string_view valid_name, std::error_code& ec);
 std::string native_path(std::string_view path, std::error_code& ec);
 std::string native_abstract(std::string_view text_with_at, std::error_code& ec);
 
-/// What the platform cannot do of these options, or how they are out of range; checked before anything is changed.
-std::error_code check_options(const ListenOptions& options) noexcept;
+/// What the platform cannot do of these options; the portable code has checked the ranges. Before anything is changed.
+std::error_code check_options(const LocalAddress& address, const ListenOptions& options);
+
+/// Whether the peer is the user that this process runs as.
+bool is_current_user(const PeerIdentity& peer);
 
 template <class T>
 concept WakerBackend = requires(T waker, Clock::duration time) {
@@ -63,13 +67,20 @@ concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
              ReadBuffers to, WriteBuffers from, NativeHandle handle, std::error_code& ec) {
   // One attempt. connection_refused (nobody listens) and timed_out (no room) mean: try again.
   { T::connect(address, options, ec) } -> std::same_as<T>;
+  // The same, as a handle that a child process can have as its standard output.
+  { T::connect_for_child(address, options, ec) } -> std::same_as<NativeHandle>;
   // After timed_out: until there may be room, at most `time`; need not wait if connect itself did.
   {T::await_room(address, call, Clock::duration())};
   { T::pair(ec) } -> std::same_as<std::pair<T, T>>;
   { T::adopt(handle, ec) } -> std::same_as<T>;
   { stream.read(to, call, ec) } -> std::same_as<std::size_t>;
   { stream.write(from, call, ec) } -> std::same_as<std::size_t>;
-  {stream.shutdown(Shutdown::write, ec)};
+  {stream.shutdown(Shutdown::write, call, ec)};
+  // Whether the peer has read everything; false and no error when the time was over first.
+  { stream.drain(call, ec) } -> std::same_as<bool>;
+  { constant.available(ec) } -> std::same_as<std::size_t>;
+  { constant.duplicate(ec) } -> std::same_as<T>;
+  { constant.peer(ec) } -> std::same_as<PeerIdentity>;
   { stream.close() }
   noexcept;
   { stream.release() }
@@ -95,6 +106,9 @@ concept ListenerBackend = std::movable<T> && std::default_initializable<T> &&
   { constant.handle() }
   noexcept->std::same_as<NativeHandle>;
 };
+
+/// Closes what connect_for_child gave.
+void close_handle(NativeHandle handle) noexcept;
 
 static_assert(WakerBackend<NativeWaker>);
 static_assert(StreamBackend<NativeStream>);

@@ -10,6 +10,8 @@ std::error_code error(Operation operation, Interruption why) noexcept {
       break;
     case Interruption::closed:
       return error(operation, Errc::closed);
+    case Interruption::unsupported:
+      return error(operation, std::errc::operation_not_supported);
     case Interruption::canceled:
       return error(operation, std::errc::operation_canceled);
     case Interruption::would_block:
@@ -22,6 +24,10 @@ std::error_code error(Operation operation, Interruption why) noexcept {
 
 void Lane::update() noexcept {
   is_limited_ = nonblocking_ || timeout_ != none || deadline_ != none;
+  wake_all();
+}
+
+void Lane::wake_all() noexcept {
   for (Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->next_) waiter->waker_.wake();
 }
 
@@ -56,8 +62,13 @@ void Lane::cancel() noexcept {
 
 void Lane::close() noexcept {
   const std::lock_guard lock(mutex_);
-  closed_ = true;
-  update();
+  state_ = Interruption::closed;
+  wake_all();
+}
+
+void Lane::wake() noexcept {
+  const std::lock_guard lock(mutex_);
+  wake_all();
 }
 
 Clock::time_point Call::soft_limit() noexcept {

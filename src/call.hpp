@@ -39,7 +39,7 @@ inline constexpr bool has_stop_callback = true;
 #endif
 inline constexpr std::chrono::milliseconds stop_poll_interval{10};
 
-enum class Interruption : unsigned char { none, closed, canceled, would_block, timed_out };
+enum class Interruption : unsigned char { none, closed, unsupported, canceled, would_block, timed_out };
 
 std::error_code error(Operation operation, Interruption why) noexcept;
 
@@ -56,21 +56,29 @@ class alignas(64) Lane {
 
   /// For good. Running calls end with Interruption::closed.
   void close() noexcept;
-  bool is_closed() const noexcept { return closed_.load(); }
+  bool is_closed() const noexcept { return state_.load() == Interruption::closed; }
+
+  /// Calls fail with Interruption::unsupported from the start. Before any call.
+  void disable() noexcept { state_ = Interruption::unsupported; }
+  bool is_usable() const noexcept { return state_.load() == Interruption::none; }
+
+  /// Lets waiting calls look again at what they wait for.
+  void wake() noexcept;
   bool is_idle() const noexcept { return running_.load() == 0; }
 
  private:
   friend class Call;
   friend class Waiter;
 
-  void update() noexcept;  // with the mutex held, after a setting has changed
+  void update() noexcept;    // with the mutex held, after a setting has changed
+  void wake_all() noexcept;  // with the mutex held
 
   static constexpr Clock::rep none = Clock::duration::max().count();
 
-  // Sequentially consistent, both: a call enters and then looks at closed_; who closes sets closed_ and then looks at
+  // Sequentially consistent, both: a call enters and then looks at state_; who closes sets state_ and then looks at
   // running_.
   std::atomic<std::uint32_t> running_{0};
-  std::atomic<bool> closed_{false};
+  std::atomic<Interruption> state_{Interruption::none};  // none is open
   std::atomic<bool> is_limited_{false};  // any of the next three is set: spares the ready path two loads and the clock
   std::atomic<bool> nonblocking_{false};
   std::atomic<Clock::rep> timeout_{none};
@@ -122,7 +130,7 @@ class Call {
 
   bool is_limited() const noexcept { return wait_.is_limited() || lane_.is_limited_.load(std::memory_order_relaxed); }
   Interruption stopped() const noexcept {
-    if (lane_.closed_.load()) return Interruption::closed;
+    if (const Interruption state = lane_.state_.load(); state != Interruption::none) return state;
     if (lane_.cancels_.load(std::memory_order_relaxed) != cancels_) return Interruption::canceled;
     return wait_.stop_token().stop_requested() ? Interruption::canceled : Interruption::none;
   }

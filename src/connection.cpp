@@ -6,7 +6,6 @@ namespace localsocket::detail {
 // runs: close() only marks, and whoever is last, close() or a call, closes it.
 template <class Step>
 std::size_t Connection::run(Operation operation, Lane& lane, const Wait& wait, std::error_code& ec, Step step) {
-  ec.clear();
   std::size_t moved = 0;
   {
     Call call(lane, wait);
@@ -70,11 +69,49 @@ std::size_t Connection::write_all(WriteBuffers from, const Wait& wait, std::erro
 }
 
 void Connection::shutdown(Shutdown how, std::error_code& ec) {
-  run(Operation::other, writing_, Wait(), ec, [&](Call&) {
-    native_.shutdown(how, ec);
+  run(Operation::other, how == Shutdown::read ? reading_ : writing_, Wait(), ec, [&](Call& call) {
+    native_.shutdown(how, call, ec);
     return std::size_t{0};
   });
 }
+
+bool Connection::drain(const Wait& wait, std::error_code& ec) {
+  return run(Operation::write, writing_, wait, ec, [&](Call& call) { return std::size_t{native_.drain(call, ec)}; }) !=
+         0;
+}
+
+std::size_t Connection::available(std::error_code& ec) {
+  return run(Operation::read, reading_, Wait(), ec, [&](Call&) { return native_.available(ec); });
+}
+
+std::shared_ptr<Connection> Connection::duplicate(std::error_code& ec) {
+  NativeStream copy;
+  run(Operation::other, any_open_lane(), Wait(), ec, [&](Call&) {
+    copy = native_.duplicate(ec);
+    return std::size_t{0};
+  });
+  if (ec) return nullptr;
+  auto connection = std::make_shared<Connection>(std::move(copy), local_, peer_);
+  connection->restrict(reading_.is_usable(), writing_.is_usable());
+  return connection;
+}
+
+PeerIdentity Connection::peer(std::error_code& ec) {
+  PeerIdentity peer;
+  run(Operation::other, any_open_lane(), Wait(), ec, [&](Call&) {
+    peer = native_.peer(ec);
+    return std::size_t{0};
+  });
+  return peer;
+}
+
+void Connection::restrict(bool reads, bool writes) noexcept {
+  if (!reads) reading_.disable();
+  if (!writes) writing_.disable();
+}
+
+// A call that belongs to no direction keeps the handle open through one that works.
+Lane& Connection::any_open_lane() noexcept { return reading_.is_usable() ? reading_ : writing_; }
 
 void Connection::mark_closed() noexcept {
   reading_.close();
@@ -82,16 +119,32 @@ void Connection::mark_closed() noexcept {
 }
 
 void Connection::close_if_idle() noexcept {
-  if (reading_.is_closed() && writing_.is_closed() && reading_.is_idle() && writing_.is_idle()) native_.close();
+  if (!is_open() && reading_.is_idle() && writing_.is_idle()) native_.close();
+}
+
+void Connection::close_half(bool reads) noexcept {
+  Lane& lane = reads ? reading_ : writing_;
+  if (lane.is_closed()) return;
+  const Lane& other = reads ? writing_ : reading_;
+  std::error_code cannot;  // a byte-type pipe: the direction ends with the connection then
+  if (!other.is_closed()) shutdown(reads ? Shutdown::read : Shutdown::write, cannot);
+  lane.close();
+  if (!is_open()) close();
 }
 
 void Connection::close() noexcept {
   mark_closed();
   close_if_idle();
+  give_quota_back();
+}
+
+void Connection::give_quota_back() noexcept {
+  if (quota_ && !gave_quota_back_.exchange(true)) quota_->give_back();
 }
 
 NativeHandle Connection::release() noexcept {
   mark_closed();
+  give_quota_back();
   return native_.release();
 }
 

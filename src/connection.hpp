@@ -3,9 +3,13 @@
 
 #include <localsocket/address.hpp>
 #include <localsocket/options.hpp>
+#include <localsocket/peer.hpp>
 #include <localsocket/wait.hpp>
 
 #include "backend.hpp"
+#include "quota.hpp"
+
+#include <memory>
 
 #include <system_error>
 
@@ -17,14 +21,26 @@ class Connection {
       : native_(std::move(native)), local_(std::move(local)), peer_(std::move(peer)) {}
   ~Connection() { close(); }
 
+  /// Before any call: which of the two directions this end has.
+  void restrict(bool reads, bool writes) noexcept;
+
+  /// Before any call: where one is given back when the connection closes.
+  void hold(std::shared_ptr<Quota> quota) noexcept { quota_ = std::move(quota); }
+
   std::size_t read_some(ReadBuffers to, const Wait& wait, std::error_code& ec);
   std::size_t write_some(WriteBuffers from, const Wait& wait, std::error_code& ec);
   std::size_t read_exact(ReadBuffers to, const Wait& wait, std::error_code& ec);
   std::size_t write_all(WriteBuffers from, const Wait& wait, std::error_code& ec);
   void shutdown(Shutdown how, std::error_code& ec);
+  bool drain(const Wait& wait, std::error_code& ec);
+  std::size_t available(std::error_code& ec);
+  std::shared_ptr<Connection> duplicate(std::error_code& ec);
+  PeerIdentity peer(std::error_code& ec);
 
   void close() noexcept;
-  bool is_open() const noexcept { return !reading_.is_closed(); }
+  /// Of one of the two halves, `reads` or the other: ends its direction; the second one closes.
+  void close_half(bool reads) noexcept;
+  bool is_open() const noexcept { return !reading_.is_closed() || !writing_.is_closed(); }
   NativeHandle handle() const noexcept { return native_.handle(); }
   NativeHandle release() noexcept;
 
@@ -38,10 +54,14 @@ class Connection {
   std::size_t run(Operation operation, Lane& lane, const Wait& wait, std::error_code& ec, Step step);
   template <class Bytes, class Move>
   std::size_t move_all(Operation operation, Bytes bytes, Call& call, std::error_code& ec, Move move);
+  Lane& any_open_lane() noexcept;
   void mark_closed() noexcept;
+  void give_quota_back() noexcept;
   void close_if_idle() noexcept;
 
   NativeStream native_;
+  std::shared_ptr<Quota> quota_;
+  std::atomic<bool> gave_quota_back_{false};
   LocalAddress local_;
   LocalAddress peer_;
   Lane reading_;

@@ -9,6 +9,15 @@ using detail::Operation;
 
 const LocalAddress unnamed;
 
+std::error_code check(const LocalAddress& address, const ListenOptions& options) {
+  if (address.is_unnamed()) return detail::error(Operation::bind, Errc::invalid_address);
+  constexpr std::size_t largest_buffer = std::size_t{1} << 30;
+  const bool valid = options.backlog >= 1 && options.backlog <= 4096 && options.max_connections != 0U &&
+                     options.buffer_size != 0U && options.buffer_size.value_or(1) <= largest_buffer;
+  if (!valid) return detail::error(Operation::bind, std::errc::invalid_argument);
+  return detail::check_options(address, options);
+}
+
 }  // namespace
 
 LocalListener::LocalListener() noexcept = default;
@@ -23,11 +32,11 @@ LocalListener& LocalListener::operator=(LocalListener&& other) noexcept {
 LocalListener::LocalListener(std::shared_ptr<detail::Acceptor> acceptor) noexcept : acceptor_(std::move(acceptor)) {}
 
 LocalListener LocalListener::bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec) {
-  ec = address.is_unnamed() ? detail::error(Operation::bind, Errc::invalid_address) : detail::check_options(options);
+  ec = check(address, options);
   if (ec) return {};
   detail::NativeListener native = detail::NativeListener::bind(address, options, ec);
   if (ec) return {};
-  return LocalListener(std::make_shared<detail::Acceptor>(std::move(native), address));
+  return LocalListener(std::make_shared<detail::Acceptor>(std::move(native), address, options));
 }
 
 LocalListener LocalListener::bind(const LocalAddress& address, std::error_code& ec) { return bind(address, {}, ec); }
@@ -70,7 +79,7 @@ LocalListener LocalListener::adopt(NativeHandle handle, const LocalAddress& addr
   ec.clear();
   detail::NativeListener native = detail::NativeListener::adopt(handle, address, ec);
   if (ec) return {};
-  return LocalListener(std::make_shared<detail::Acceptor>(std::move(native), address));
+  return LocalListener(std::make_shared<detail::Acceptor>(std::move(native), address, ListenOptions()));
 }
 
 LocalListener LocalListener::adopt(NativeHandle handle, const LocalAddress& address) {

@@ -1,14 +1,12 @@
 #include <localsocket/stream.hpp>
 
+#include "connecting.hpp"
 #include "connection.hpp"
-
-#include <algorithm>
 
 namespace localsocket {
 namespace {
 
 using detail::Operation;
-using std::chrono::milliseconds;
 
 const LocalAddress unnamed;
 
@@ -20,48 +18,15 @@ detail::Buffers<Byte> one(const std::span<Byte>& buffer) noexcept {
 }
 
 /// Calls a member of the connection, if there is one.
-template <class Function, class... Arguments>
-std::size_t call(const std::shared_ptr<detail::Connection>& connection, Function function, std::error_code& ec,
-                 Arguments&&... arguments) {
+template <class Result, class... Parameters, class... Arguments>
+Result call(const std::shared_ptr<detail::Connection>& connection,
+            Result (detail::Connection::*function)(Parameters...), std::error_code& ec, Arguments&&... arguments) {
   if (connection) [[likely]] {
+    ec.clear();
     return (*connection.*function)(arguments..., ec);
   }
   ec = detail::error(Operation::other, Errc::closed);
-  return 0;
-}
-
-std::error_code check(const LocalAddress& address, const ConnectOptions& options) noexcept {
-  if (address.is_unnamed()) return detail::error(Operation::connect, Errc::invalid_address);
-  if (options.poll_interval <= milliseconds::zero()) {
-    return detail::error(Operation::connect, std::errc::invalid_argument);
-  }
-  return {};
-}
-
-/// Attempts until one succeeds, or fails for good, or the call ends.
-detail::NativeStream connect_within(detail::Call& call, const LocalAddress& address, const ConnectOptions& options,
-                                    std::error_code& ec) {
-  // A server that is just starting is met after a millisecond or two, one that takes longer is not asked all the time.
-  milliseconds interval = std::min(milliseconds(1), options.poll_interval);
-  for (;;) {
-    ec.clear();
-    detail::NativeStream stream = detail::NativeStream::connect(address, options, ec);
-    const bool is_busy = ec == std::errc::timed_out;
-    if (!is_busy && ec != std::errc::connection_refused) return stream;
-
-    const detail::Interruption why = call.refused();
-    if (why == detail::Interruption::timed_out) return {};  // ec says which: nobody listens, or no room
-    if (why != detail::Interruption::none) {
-      ec = detail::error(Operation::connect, why);
-      return {};
-    }
-    if (is_busy) {
-      detail::NativeStream::await_room(address, call, options.poll_interval);
-    } else {
-      detail::pause(call, interval);
-      interval = std::min(interval * 2, options.poll_interval);
-    }
-  }
+  return Result();
 }
 
 }  // namespace
@@ -80,18 +45,14 @@ LocalStream::LocalStream(std::shared_ptr<detail::Connection> connection) noexcep
 
 LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
                                  std::error_code& ec) {
-  ec = check(address, options);
+  detail::NativeStream native;
+  detail::connect_within(wait, address, options, ec,
+                         [&] { native = detail::NativeStream::connect(address, options, ec); });
   if (ec) return {};
-  detail::Lane lane;  // nobody else knows it: a connect is ended by its Wait alone
-  detail::Call call(lane, wait);
-  const detail::Interruption why = call.begin();
-  if (why != detail::Interruption::none) {
-    ec = detail::error(Operation::connect, why);
-    return {};
-  }
-  detail::NativeStream native = connect_within(call, address, options, ec);
-  if (ec) return {};
-  return LocalStream(std::make_shared<detail::Connection>(std::move(native), LocalAddress(), address));
+  auto connection = std::make_shared<detail::Connection>(std::move(native), LocalAddress(), address);
+  connection->restrict(options.direction != Direction::client_to_server,
+                       options.direction != Direction::server_to_client);
+  return LocalStream(std::move(connection));
 }
 
 LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, std::error_code& ec) {
@@ -263,11 +224,7 @@ void LocalStream::cancel() noexcept {
 // Ending.
 
 void LocalStream::shutdown(Shutdown how, std::error_code& ec) {
-  if (connection_) {
-    connection_->shutdown(how, ec);
-  } else {
-    ec = detail::error(Operation::other, Errc::closed);
-  }
+  call(connection_, &detail::Connection::shutdown, ec, how);
 }
 
 void LocalStream::shutdown(Shutdown how) {
@@ -278,6 +235,38 @@ void LocalStream::shutdown(Shutdown how) {
 
 void LocalStream::close() noexcept {
   if (connection_) connection_->close();
+}
+
+bool LocalStream::drain(const Wait& wait, std::error_code& ec) {
+  return call(connection_, &detail::Connection::drain, ec, wait) != 0;
+}
+
+bool LocalStream::drain(std::error_code& ec) { return drain({}, ec); }
+
+bool LocalStream::drain(const Wait& wait) {
+  return detail::or_raise("drain to", name(), [&](std::error_code& ec) { return drain(wait, ec); });
+}
+
+std::size_t LocalStream::available(std::error_code& ec) const {
+  return call(connection_, &detail::Connection::available, ec);
+}
+
+std::size_t LocalStream::available() const {
+  return detail::or_raise("look at", name(), [&](std::error_code& ec) { return available(ec); });
+}
+
+PeerIdentity LocalStream::peer(std::error_code& ec) const { return call(connection_, &detail::Connection::peer, ec); }
+
+PeerIdentity LocalStream::peer() const {
+  return detail::or_raise("identify the peer of", name(), [&](std::error_code& ec) { return peer(ec); });
+}
+
+LocalStream LocalStream::duplicate(std::error_code& ec) const {
+  return LocalStream(call(connection_, &detail::Connection::duplicate, ec));
+}
+
+LocalStream LocalStream::duplicate() const {
+  return detail::or_raise("duplicate", name(), [&](std::error_code& ec) { return duplicate(ec); });
 }
 
 bool LocalStream::is_open() const noexcept { return connection_ && connection_->is_open(); }

@@ -4,6 +4,7 @@
 #include <localsocket/address.hpp>
 #include <localsocket/error.hpp>
 #include <localsocket/options.hpp>
+#include <localsocket/peer.hpp>
 #include <localsocket/platform.hpp>
 #include <localsocket/wait.hpp>
 
@@ -21,6 +22,9 @@ namespace localsocket {
 namespace detail {
 class Connection;
 }
+
+class LocalReader;
+class LocalWriter;
 
 /// One end of a connection. Move-only; the destructor closes it.
 ///
@@ -135,6 +139,34 @@ class LOCALSOCKET_EXPORT LocalStream {
 
   bool is_open() const noexcept;
 
+  /// Waits until the peer has read all that was written; false if the Wait ends before. A peer that is gone will not
+  /// read it: broken_pipe. Errors: operation_not_supported (macOS and the BSDs cannot tell), and those of the class but
+  /// timed_out.
+  bool drain(const Wait& wait = {});
+  bool drain(const Wait& wait, std::error_code& ec);
+  bool drain(std::error_code& ec);
+
+  /// How many bytes can be read at once. (On Unix at the end of the stream 0, like before the first byte.)
+  std::size_t available() const;
+  std::size_t available(std::error_code& ec) const;
+
+  /// A second stream on the same connection, with no settings. The connection ends when both are closed. Both read from
+  /// the same bytes and write into the same order.
+  LocalStream duplicate() const;
+  LocalStream duplicate(std::error_code& ec) const;
+
+  /// The two directions, to be owned by two threads. This stream is closed to its owner then.
+  std::pair<LocalReader, LocalWriter> split() &&;
+
+  /// One stream from its two halves. Of halves of two streams: std::errc::invalid_argument, and both stay with the
+  /// caller.
+  static LocalStream reunite(LocalReader&& reader, LocalWriter&& writer);
+  static LocalStream reunite(LocalReader&& reader, LocalWriter&& writer, std::error_code& ec);
+
+  /// Who is at the other end. Errors: permission_denied (Windows: another user's process), Errc::closed.
+  PeerIdentity peer() const;
+  PeerIdentity peer(std::error_code& ec) const;
+
   /// Of an accepted stream the listener's address; else unnamed.
   const LocalAddress& local_address() const noexcept;
 
@@ -155,10 +187,81 @@ class LOCALSOCKET_EXPORT LocalStream {
 
  private:
   friend class LocalListener;
+  friend class LocalReader;
+  friend class LocalWriter;
   explicit LocalStream(std::shared_ptr<detail::Connection> connection) noexcept;
   const LocalAddress& name() const noexcept;  // whichever end has one, for messages
 
   std::shared_ptr<detail::Connection> connection_;
+};
+
+/// The half of a stream that reads: what LocalStream says of reading holds here. Move-only. Dropped alone, it ends its
+/// direction where the platform can (Unix: the peer's writes fail); the connection ends with the second half.
+class LocalReader {
+ public:
+  LocalReader() noexcept = default;
+  LocalReader(LocalReader&&) noexcept = default;
+  LOCALSOCKET_EXPORT LocalReader& operator=(LocalReader&& other) noexcept;
+  ~LocalReader() { close(); }
+
+  std::size_t read_some(std::span<std::byte> buffer, const Wait& wait = {}) { return stream_.read_some(buffer, wait); }
+  std::size_t read_some(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
+    return stream_.read_some(buffer, wait, ec);
+  }
+  std::size_t read_exact(std::span<std::byte> buffer, const Wait& wait = {}) {
+    return stream_.read_exact(buffer, wait);
+  }
+  std::size_t read_exact(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
+    return stream_.read_exact(buffer, wait, ec);
+  }
+
+  void set_timeout(std::optional<LocalStream::Duration> timeout) { stream_.set_read_timeout(timeout); }
+  void set_deadline(std::optional<LocalStream::TimePoint> deadline) { stream_.set_read_deadline(deadline); }
+  LOCALSOCKET_EXPORT void cancel() noexcept;  ///< of reads
+  LOCALSOCKET_EXPORT void close() noexcept;   ///< this half
+  LOCALSOCKET_EXPORT bool is_open() const noexcept;
+
+ private:
+  friend class LocalStream;
+  explicit LocalReader(LocalStream stream) noexcept : stream_(std::move(stream)) {}
+
+  LocalStream stream_;
+};
+
+/// The half of a stream that writes. Dropped alone it ends its direction where the platform can (Unix, and pipes with
+/// half-close: the peer reads the end of the stream); the connection ends with the second half.
+class LocalWriter {
+ public:
+  LocalWriter() noexcept = default;
+  LocalWriter(LocalWriter&&) noexcept = default;
+  LOCALSOCKET_EXPORT LocalWriter& operator=(LocalWriter&& other) noexcept;
+  ~LocalWriter() { close(); }
+
+  std::size_t write_some(std::span<const std::byte> bytes, const Wait& wait = {}) {
+    return stream_.write_some(bytes, wait);
+  }
+  std::size_t write_some(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
+    return stream_.write_some(bytes, wait, ec);
+  }
+  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait = {}) {
+    return stream_.write_all(bytes, wait);
+  }
+  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
+    return stream_.write_all(bytes, wait, ec);
+  }
+  std::size_t write_all(std::string_view text, const Wait& wait = {}) { return stream_.write_all(text, wait); }
+
+  void set_timeout(std::optional<LocalStream::Duration> timeout) { stream_.set_write_timeout(timeout); }
+  void set_deadline(std::optional<LocalStream::TimePoint> deadline) { stream_.set_write_deadline(deadline); }
+  LOCALSOCKET_EXPORT void cancel() noexcept;  ///< of writes
+  LOCALSOCKET_EXPORT void close() noexcept;   ///< this half
+  LOCALSOCKET_EXPORT bool is_open() const noexcept;
+
+ private:
+  friend class LocalStream;
+  explicit LocalWriter(LocalStream stream) noexcept : stream_(std::move(stream)) {}
+
+  LocalStream stream_;
 };
 
 }  // namespace localsocket

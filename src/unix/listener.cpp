@@ -6,11 +6,19 @@
 
 #include "../backend.hpp"
 
+#include <localsocket/unix/listen_extras.hpp>
+
 namespace localsocket::detail {
 
-std::error_code check_options(const ListenOptions& options) noexcept {
-  const bool valid = options.backlog >= 1 && options.backlog <= 4096 &&
-                     (!options.buffer_size || (*options.buffer_size >= 1 && *options.buffer_size <= (1U << 30)));
+std::error_code check_options(const LocalAddress& address, const ListenOptions& options) {
+  const bool is_abstract = address.native().front() == '\0';
+  const auto* extras = std::any_cast<posix::ListenExtras>(&options.extras);
+  // An abstract name cannot be renamed, replaced or protected.
+  const bool can =
+      !(is_abstract && (options.direction != Direction::duplex || options.existing == Existing::replace)) &&
+      (extras != nullptr || !options.extras.has_value());
+  if (!can) return error(Operation::bind, std::errc::operation_not_supported);
+  const bool valid = extras == nullptr || !extras->mode || *extras->mode <= 0777;
   return valid ? std::error_code() : error(Operation::bind, std::errc::invalid_argument);
 }
 

@@ -1,8 +1,9 @@
 #include "socket_file.hpp"
 
+#include "offer.hpp"
 #include "system.hpp"
 
-#include <localsocket/address.hpp>
+#include <localsocket/unix/listen_extras.hpp>
 
 #include <utility>
 
@@ -101,11 +102,25 @@ void bind_unless_alive(int socket, const std::string& path, Existing existing, s
   }
 }
 
+/// The same for a path that is not bound itself: free, or freed of what a dead listener has left.
+void make_room(const std::string& path, Existing existing, std::error_code& ec) noexcept {
+  struct stat status {};
+  if (sys("lstat", ::lstat, path.c_str(), &status) != 0 && errno == ENOENT) return;
+  if (existing == Existing::fail || !is_stale(path)) ec = error(Operation::bind, std::errc::address_in_use);
+}
+
+std::string temporary_name(const std::string& path, Direction direction) {
+  return fmt::format("{}~{}", path, mark_of(direction));
+}
+
 /// Sets who may connect, before anybody can: until listen, connects are refused. Not fchmod, which the umask weakens
 /// before bind and which does nothing to the file after it.
 void open_for_business(int socket, const std::string& path, const ListenOptions& options,
                        std::error_code& ec) noexcept {
-  const mode_t mode = options.access == Access::everyone ? 0666 : 0600;
+  const auto* extras = std::any_cast<posix::ListenExtras>(&options.extras);
+  const mode_t mode = extras != nullptr && extras->mode    ? static_cast<mode_t>(*extras->mode)
+                      : options.access == Access::everyone ? mode_t{0666}
+                                                           : mode_t{0600};
   if (sys("chmod", ::chmod, path.c_str(), mode) != 0 ||
       sys("listen", ::listen, socket, static_cast<int>(options.backlog)) != 0) {
     ec = last_error(Operation::bind);
@@ -129,18 +144,21 @@ SocketFile SocketFile::bind(int socket, const std::string& path, const ListenOpt
   const PathLock lock(path, PathLock::If_held::wait, ec);
   if (ec) return file;
 
-  // To replace a live one, the new socket is made ready beside it and renamed over it: clients meet the one or the
-  // other.
+  // To replace a live one, or to make an offer by the name, the socket is made ready beside its path and renamed:
+  // clients meet the old one, or nobody, or the new one.
   const bool replaces = options.existing == Existing::replace && is_socket(path);
-  const std::string bound = replaces ? LocalAddress::path(path + ".new", ec).native() : path;
-  if (ec) return file;  // no room for the longer name
-  bind_unless_alive(socket, bound, options.existing, ec);
+  const std::string bound =
+      replaces || options.direction != Direction::duplex ? temporary_name(path, options.direction) : path;
+  if (bound.size() > longest_path) ec = error(Operation::bind, std::errc::filename_too_long);
+  if (!ec && bound != path && !replaces) make_room(path, options.existing, ec);
+  if (!ec) bind_unless_alive(socket, bound, options.existing, ec);
   if (ec) return file;
 
   open_for_business(socket, bound, options, ec);
   struct stat status {};
   if (!ec && sys("stat", ::stat, bound.c_str(), &status) != 0) ec = last_error(Operation::bind);
-  if (!ec && replaces && sys("rename", ::rename, bound.c_str(), path.c_str()) != 0) ec = last_error(Operation::bind);
+  if (!ec && bound != path && sys("rename", ::rename, bound.c_str(), path.c_str()) != 0)
+    ec = last_error(Operation::bind);
   if (ec) {
     sys("unlink", ::unlink, bound.c_str());
     return file;

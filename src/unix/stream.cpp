@@ -1,12 +1,21 @@
 #include "stream.hpp"
 
+#include "offer.hpp"
+#include "peer.hpp"
 #include "runtime_directory.hpp"
 #include "system.hpp"
 #include "wait.hpp"
 
-#include <algorithm>
+#include "../backend.hpp"
 
+#include <algorithm>
+#include <optional>
+
+#include <sys/ioctl.h>
 #include <sys/uio.h>
+#if defined(__linux__)
+#include <linux/sockios.h>
+#endif
 
 namespace localsocket::detail::unix_room {
 namespace {
@@ -19,6 +28,39 @@ constexpr std::size_t largest_send = (64 + 4) * 1024;
 // How many buffers one system call takes from a list; the kernel's own limit is 1024 (IOV_MAX), on the stack this is 1
 // KiB.
 constexpr std::size_t most_buffers = 64;
+
+int control(int socket, unsigned long request, int& value) noexcept {
+  const auto call = [](int fd, unsigned long what, int* result) { return ::ioctl(fd, what, result); };
+  return sys("ioctl", call, socket, request, &value);
+}
+
+/// How many bytes the peer has still to read, with the kernel's overhead; 0 is exact.
+std::optional<std::size_t> unread_by_peer([[maybe_unused]] int socket, std::error_code& ec) noexcept {
+#if defined(__linux__)
+  int bytes = 0;
+  if (control(socket, SIOCOUTQ, bytes) == 0) return static_cast<std::size_t>(bytes);
+  ec = last_error(Operation::write);
+#else
+  ec = error(Operation::write, std::errc::operation_not_supported);
+#endif
+  return std::nullopt;
+}
+
+/// SO_ERROR, which is cleared by asking.
+int take_socket_error(int socket) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  sys("getsockopt", ::getsockopt, socket, SOL_SOCKET, SO_ERROR, static_cast<void*>(&error), &size);
+  return error;
+}
+
+/// Refuses a listener that is not what the options ask for.
+void check_listener(int socket, const ConnectOptions& options, std::error_code& ec) noexcept {
+  ec = check_offer(socket, options.direction);
+  if (ec || !options.require_same_user) return;
+  const PeerIdentity owner = peer_of(socket, ec);
+  if (!ec && !is_current_user(owner)) ec = error(Operation::connect, std::errc::permission_denied);
+}
 
 struct Message {
   iovec parts[most_buffers];
@@ -49,6 +91,8 @@ Stream& Stream::operator=(Stream&& other) noexcept {
     socket_ = other.socket_.exchange(-1);
     receive_sliced_ = other.receive_sliced_.exchange(false);
     send_sliced_ = other.send_sliced_.exchange(false);
+    was_reset_ = other.was_reset_.load();
+    is_duplicated_ = other.is_duplicated_.load();
   }
   return *this;
 }
@@ -57,6 +101,7 @@ void Stream::close() noexcept { const Descriptor closing(socket_.exchange(-1)); 
 
 NativeHandle Stream::release() noexcept {
   const int socket = socket_.exchange(-1);
+  if (is_duplicated_) return socket;  // the other one still waits by them
   if (receive_sliced_.exchange(false)) set_socket_timeout(socket, SO_RCVTIMEO, {});
   if (send_sliced_.exchange(false)) set_socket_timeout(socket, SO_SNDTIMEO, {});
   return socket;
@@ -74,7 +119,7 @@ std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
   return {Stream(a.release()), Stream(b.release())};
 }
 
-Stream Stream::connect(const LocalAddress& address, const ConnectOptions&, std::error_code& ec) {
+Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
   if (ec = check_runtime_directory(address.native()); ec) return {};
   Descriptor socket = open_socket(SOCK_STREAM, ec);
   if (ec) return {};
@@ -85,7 +130,10 @@ Stream Stream::connect(const LocalAddress& address, const ConnectOptions&, std::
   stream.send_sliced_ = set_socket_timeout(socket.get(), SO_SNDTIMEO, slice);
   static_cast<void>(socket.release());
   const SocketAddress to(address.native());
-  if (sys("connect", ::connect, stream.handle(), to.get(), to.size) == 0) return stream;
+  if (sys("connect", ::connect, stream.handle(), to.get(), to.size) == 0) {
+    check_listener(stream.handle(), options, ec);
+    return ec ? Stream() : std::move(stream);
+  }
   // A signal came while it waited for room: as if there was none, so that the caller looks at the clock and tries
   // again.
   ec = errno == EINTR ? native_error(Operation::connect, EAGAIN) : last_error(Operation::connect);
@@ -96,19 +144,18 @@ void Stream::await_room(const LocalAddress&, Call&, Clock::duration) noexcept {
   // connect has waited already, in the kernel, where it is woken.
 }
 
-struct Stream::Direction {
+struct Stream::Traffic {
   Operation operation;
   short event;
   int timeout_option;
 };
-constexpr Stream::Direction Stream::reading{Operation::read, POLLIN, SO_RCVTIMEO};
-constexpr Stream::Direction Stream::writing{Operation::write, POLLOUT, SO_SNDTIMEO};
+constexpr Stream::Traffic Stream::reading{Operation::read, POLLIN, SO_RCVTIMEO};
+constexpr Stream::Traffic Stream::writing{Operation::write, POLLOUT, SO_SNDTIMEO};
 
 // Attempts `transfer(flags)` until it moves something or fails. It blocks in the call itself for a slice first and
 // then, when that was not enough, in poll with a waker; see slice.
 template <class Transfer>
-std::size_t Stream::move(const Direction& direction, Sliced& sliced, Call& call, std::error_code& ec,
-                         Transfer transfer) {
+std::size_t Stream::move(const Traffic& traffic, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer) {
   bool may_block = sliced.load(std::memory_order_relaxed) && call.may_block_for(slice);
   bool has_blocked = false;
   for (;;) {
@@ -117,13 +164,13 @@ std::size_t Stream::move(const Direction& direction, Sliced& sliced, Call& call,
       return static_cast<std::size_t>(moved);
     }
     if (!would_block(errno) && errno != EINTR) {
-      ec = last_error(direction.operation);
+      ec = last_error(traffic.operation);
       return 0;
     }
     const bool interrupted = errno == EINTR;
     const Interruption why = interrupted ? call.ended() : call.refused();
     if (why != Interruption::none) {
-      ec = error(direction.operation, why);
+      ec = error(traffic.operation, why);
       return 0;
     }
     if (interrupted) {
@@ -131,9 +178,9 @@ std::size_t Stream::move(const Direction& direction, Sliced& sliced, Call& call,
       continue;
     }
     has_blocked = has_blocked || may_block;
-    if (!sliced.load(std::memory_order_relaxed)) sliced = set_socket_timeout(handle(), direction.timeout_option, slice);
+    if (!sliced.load(std::memory_order_relaxed)) sliced = set_socket_timeout(handle(), traffic.timeout_option, slice);
     may_block = !has_blocked && sliced.load(std::memory_order_relaxed) && call.may_block_for(slice);
-    if (!may_block && !wait_until_ready(handle(), direction.event, direction.operation, call, ec)) return 0;
+    if (!may_block && !wait_until_ready(handle(), traffic.event, traffic.operation, call, ec)) return 0;
   }
 }
 
@@ -147,7 +194,10 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
   });
   // The peer closed with bytes of ours unread: told after all of its own (Linux). Pipes cannot tell, so it is the plain
   // end.
-  if (ec.value() == ECONNRESET) ec.clear();
+  if (ec.value() == ECONNRESET) {
+    was_reset_ = true;
+    ec.clear();
+  }
   return read;
 }
 
@@ -164,10 +214,60 @@ std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code&
   });
 }
 
-void Stream::shutdown(Shutdown how, std::error_code& ec) noexcept {
+void Stream::shutdown(Shutdown how, Call&, std::error_code& ec) noexcept {
   const int native = how == Shutdown::read ? SHUT_RD : how == Shutdown::write ? SHUT_WR : SHUT_RDWR;
   // ENOTCONN: the peer is gone, so both directions have ended (macOS).
   if (sys("shutdown", ::shutdown, handle(), native) != 0 && errno != ENOTCONN) ec = last_error(Operation::other);
+}
+
+// The kernel tells no one when a peer has read, so this looks again and again, sooner at first.
+bool Stream::drain(Call& call, std::error_code& ec) noexcept {
+  constexpr std::chrono::milliseconds longest{10};
+  std::chrono::milliseconds interval{1};
+  while (unread_by_peer(handle(), ec) != 0 && !ec) {
+    if (const Interruption why = call.refused(); why != Interruption::none) {
+      if (why != Interruption::timed_out) ec = error(Operation::write, why);
+      return false;
+    }
+    pause(call, interval);
+    interval = std::min(interval * 2, longest);
+  }
+  if (ec) return false;
+  // A peer that has gone has nothing unread, because what it had was thrown away.
+  if (was_reset_ || take_socket_error(handle()) == ECONNRESET) {
+    was_reset_ = true;
+    ec = native_error(Operation::write, ECONNRESET);
+  }
+  return !ec;
+}
+
+std::size_t Stream::available(std::error_code& ec) const noexcept {
+  int bytes = 0;
+  if (control(handle(), FIONREAD, bytes) != 0) ec = last_error(Operation::read);
+  return static_cast<std::size_t>(bytes);
+}
+
+Stream Stream::duplicate(std::error_code& ec) const noexcept {
+  const auto duplicate = [](int fd, int command, int lowest) { return ::fcntl(fd, command, lowest); };
+  Stream copy(sys("fcntl", duplicate, handle(), F_DUPFD_CLOEXEC, 0));
+  if (copy.handle() == -1) {
+    ec = last_error(Operation::other);
+    return {};
+  }
+  is_duplicated_ = true;
+  copy.is_duplicated_ = true;
+  copy.receive_sliced_ = receive_sliced_.load();
+  copy.send_sliced_ = send_sliced_.load();
+  copy.was_reset_ = was_reset_.load();
+  return copy;
+}
+
+PeerIdentity Stream::peer(std::error_code& ec) const noexcept { return peer_of(handle(), ec); }
+
+// A child knows nothing of slices: release() takes the socket time-out off again.
+NativeHandle Stream::connect_for_child(const LocalAddress& address, const ConnectOptions& options,
+                                       std::error_code& ec) {
+  return connect(address, options, ec).release();
 }
 
 }  // namespace localsocket::detail::unix_room

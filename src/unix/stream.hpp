@@ -3,6 +3,7 @@
 
 #include <localsocket/address.hpp>
 #include <localsocket/options.hpp>
+#include <localsocket/peer.hpp>
 #include <localsocket/platform.hpp>
 
 #include "../buffers.hpp"
@@ -23,13 +24,19 @@ class Stream {
   ~Stream() { close(); }
 
   static Stream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
+  static NativeHandle connect_for_child(const LocalAddress& address, const ConnectOptions& options,
+                                        std::error_code& ec);
   static void await_room(const LocalAddress& address, Call& call, Clock::duration time) noexcept;
   static std::pair<Stream, Stream> pair(std::error_code& ec);
   static Stream adopt(NativeHandle handle, std::error_code& ec);
 
   std::size_t read(const ReadBuffers& to, Call& call, std::error_code& ec);
   std::size_t write(const WriteBuffers& from, Call& call, std::error_code& ec);
-  void shutdown(Shutdown how, std::error_code& ec) noexcept;
+  void shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept;
+  bool drain(Call& call, std::error_code& ec) noexcept;
+  std::size_t available(std::error_code& ec) const noexcept;
+  Stream duplicate(std::error_code& ec) const noexcept;
+  PeerIdentity peer(std::error_code& ec) const noexcept;
   void close() noexcept;
   NativeHandle handle() const noexcept { return socket_.load(std::memory_order_relaxed); }
   NativeHandle release() noexcept;
@@ -38,16 +45,18 @@ class Stream {
   // One direction's socket time-out: whether it has been set to a slice, so that a blocking call comes back in time.
   using Sliced = std::atomic<bool>;
 
-  struct Direction;
-  static const Direction reading;
-  static const Direction writing;
+  struct Traffic;
+  static const Traffic reading;
+  static const Traffic writing;
 
   template <class Transfer>
-  std::size_t move(const Direction& direction, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer);
+  std::size_t move(const Traffic& traffic, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer);
 
   std::atomic<int> socket_{-1};
   Sliced receive_sliced_{false};
   Sliced send_sliced_{false};
+  std::atomic<bool> was_reset_{false};              // the peer left with bytes of ours unread
+  mutable std::atomic<bool> is_duplicated_{false};  // then the socket time-outs are not ours alone
 };
 
 }  // namespace localsocket::detail::unix_room

@@ -1,5 +1,7 @@
 #include "system.hpp"
 
+#include "../backend.hpp"
+
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -26,6 +28,8 @@ std::uint64_t native_thread_id() noexcept {
 #endif
 }
 
+void close_handle(NativeHandle handle) noexcept { const unix_room::Descriptor closing(handle); }
+
 namespace unix_room {
 
 Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
@@ -42,15 +46,15 @@ Descriptor::~Descriptor() {
 
 int Descriptor::release() noexcept { return std::exchange(number_, -1); }
 
-std::error_code last_error(Operation operation) noexcept { return native_error(operation, errno); }
-
-namespace {
-
-[[maybe_unused]] bool set_close_on_exec(int descriptor) noexcept {
+bool set_close_on_exec(int descriptor) noexcept {
   return sys(
              "fcntl", [](int fd, int command, int flags) { return ::fcntl(fd, command, flags); }, descriptor, F_SETFD,
              FD_CLOEXEC) == 0;
 }
+
+std::error_code last_error(Operation operation) noexcept { return native_error(operation, errno); }
+
+namespace {
 
 #if defined(SOCK_CLOEXEC)
 constexpr int close_on_exec = SOCK_CLOEXEC;

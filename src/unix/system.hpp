@@ -73,6 +73,8 @@ std::pair<Descriptor, Descriptor> open_socket_pair(std::error_code& ec) noexcept
 /// The next client, likewise; -1 and errno as accept.
 Descriptor accept_socket(int listener) noexcept;
 
+bool set_close_on_exec(int descriptor) noexcept;
+
 /// What open_socket does beyond socket(), for a socket that came from elsewhere.
 bool prepare_socket(int socket) noexcept;
 

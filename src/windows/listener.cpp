@@ -6,18 +6,18 @@
 
 #include "../backend.hpp"
 
+#include <localsocket/windows/listen_extras.hpp>
+
 #include <algorithm>
 #include <mutex>
 #include <vector>
 
 namespace localsocket::detail {
 
-std::error_code check_options(const ListenOptions& options) noexcept {
-  const bool valid = options.backlog >= 1 && options.backlog <= 4096 &&
-                     (!options.buffer_size || (*options.buffer_size >= 1 && *options.buffer_size <= (1U << 30)));
-  if (!valid) return error(Operation::bind, std::errc::invalid_argument);
-  if (options.existing == Existing::replace) return error(Operation::bind, std::errc::operation_not_supported);
-  return {};
+std::error_code check_options(const LocalAddress&, const ListenOptions& options) {
+  const bool is_ours = std::any_cast<windows::ListenExtras>(&options.extras) != nullptr || !options.extras.has_value();
+  const bool can = is_ours && options.existing != Existing::replace;  // a pipe's name cannot be taken from its owner
+  return can ? std::error_code() : error(Operation::bind, std::errc::operation_not_supported);
 }
 
 namespace windows_room {

@@ -1,5 +1,7 @@
 #include "overlapped.hpp"
 
+#include <atomic>
+
 namespace localsocket::detail::windows_room {
 
 bool has_completed(HANDLE file, OVERLAPPED& operation, Completion& completion) noexcept {
@@ -36,6 +38,51 @@ Completion finish(HANDLE file, OVERLAPPED& operation, Call& call) noexcept {
   }
   // What was moved in spite of the interruption is not lost; the next call meets the interruption if it still stands.
   if (completion.error == ERROR_OPERATION_ABORTED) {
+    completion.why = why == Interruption::none ? Interruption::canceled : why;
+  }
+  return completion;
+}
+
+namespace {
+
+struct Flush {
+  HANDLE pipe;
+  NativeWaker& waker;
+  std::atomic<bool> is_done{false};
+  DWORD error = ERROR_SUCCESS;
+
+  static DWORD WINAPI run(void* flush) noexcept {
+    Flush& self = *static_cast<Flush*>(flush);
+    if (!sys("FlushFileBuffers", ::FlushFileBuffers, self.pipe)) self.error = ::GetLastError();
+    self.is_done = true;
+    self.waker.wake();
+    return 0;
+  }
+};
+
+}  // namespace
+
+// FlushFileBuffers knows neither OVERLAPPED nor time (its documentation), so it gets a thread, whose I/O can be
+// cancelled.
+Completion flush(HANDLE pipe, Call& call) noexcept {
+  constexpr std::chrono::milliseconds retry{1};
+  const Waiter waiter(call);
+  Flush flush{pipe, waiter.waker()};
+  const Handle thread(sys("CreateThread", ::CreateThread, LPSECURITY_ATTRIBUTES{nullptr}, SIZE_T{0}, &Flush::run,
+                          static_cast<void*>(&flush), DWORD{0}, LPDWORD{nullptr}));
+  if (!thread.is_open()) return {::GetLastError()};
+  Interruption why = Interruption::none;
+  while (!flush.is_done) {
+    if (why == Interruption::none) why = call.refused();
+    if (why != Interruption::none) {
+      // Again and again: it fails while the thread has not begun to flush.
+      sys("CancelSynchronousIo", ::CancelSynchronousIo, thread.get());
+    }
+    waiter.waker().wait(why == Interruption::none ? call.remaining() : retry);
+  }
+  sys("WaitForSingleObject", ::WaitForSingleObject, thread.get(), DWORD{INFINITE});  // it still uses `flush` to the end
+  Completion completion{flush.error};
+  if (flush.error == ERROR_OPERATION_ABORTED) {
     completion.why = why == Interruption::none ? Interruption::canceled : why;
   }
   return completion;

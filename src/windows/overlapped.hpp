@@ -37,4 +37,7 @@ Completion perform(HANDLE file, Call& call, Start start) noexcept {
   return finish(file, operation, call);
 }
 
+/// FlushFileBuffers, which waits until the peer has read everything, made to end with the call.
+Completion flush(HANDLE pipe, Call& call) noexcept;
+
 }  // namespace localsocket::detail::windows_room

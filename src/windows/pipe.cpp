@@ -1,32 +1,14 @@
 #include "pipe.hpp"
 
+#include "peer.hpp"
+
+#include <localsocket/windows/listen_extras.hpp>
+
 #include <memory>
 #include <vector>
 
 namespace localsocket::detail::windows_room {
 namespace {
-
-/// The user that this process runs as, as text (S-1-5-21-…).
-std::wstring current_user(std::error_code& ec) {
-  HANDLE raw = nullptr;
-  if (!sys("OpenProcessToken", ::OpenProcessToken, ::GetCurrentProcess(), DWORD{TOKEN_QUERY}, &raw)) {
-    ec = last_error(Operation::other);
-    return {};
-  }
-  const Handle token(raw);
-  alignas(TOKEN_USER) std::byte buffer[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
-  DWORD size = sizeof buffer;
-  wchar_t* text = nullptr;
-  if (!sys("GetTokenInformation", ::GetTokenInformation, token.get(), TokenUser, static_cast<void*>(buffer), size,
-           &size) ||
-      !::ConvertSidToStringSidW(reinterpret_cast<const TOKEN_USER*>(buffer)->User.Sid, &text)) {
-    ec = last_error(Operation::other);
-    return {};
-  }
-  std::wstring result(text);
-  ::LocalFree(text);
-  return result;
-}
 
 /// Whether somebody else's instance of the name was there before ours, which is new. Windows has refused ours then;
 /// where that is not enforced (Wine) the count of instances tells.
@@ -52,34 +34,78 @@ bool is_overlapped(HANDLE handle) noexcept {
 
 }  // namespace
 
-std::wstring descriptor_text(Access access, std::error_code& ec) {
-  const std::wstring user = current_user(ec);
-  if (ec) return {};
+namespace {
+
+/// The security descriptor's text: this user and SYSTEM may do everything, and everyone, if so asked, may connect.
+std::wstring descriptor_text(const ListenOptions& options, std::error_code& ec) {
+  const auto* extras = std::any_cast<windows::ListenExtras>(&options.extras);
+  if (extras != nullptr && !extras->sddl.empty()) return to_wide(extras->sddl);
+  const std::wstring user = to_wide(current_user(ec));
   // The owner by name: an administrator's objects would else belong to the group of administrators. P: nothing is
   // inherited.
   std::wstring text = L"O:" + user + L"D:P(A;;FA;;;SY)(A;;FA;;;" + user + L")";
   // Everyone may read and write, but not FILE_CREATE_PIPE_INSTANCE (4), which would let others serve the name as well.
   // Clients need not have it, although GENERIC_WRITE contains it ("Named Pipe Security and Access Rights").
-  if (access == Access::everyone) text += L"(A;;0x12019b;;;WD)";
+  if (options.access == Access::everyone) text += L"(A;;0x12019b;;;WD)";
   return text;
 }
 
+DWORD access_of_server(Direction direction) noexcept {
+  switch (direction) {
+    case Direction::duplex:
+      break;
+    case Direction::client_to_server:
+      return PIPE_ACCESS_INBOUND;
+    case Direction::server_to_client:
+      return PIPE_ACCESS_OUTBOUND;
+  }
+  return PIPE_ACCESS_DUPLEX;
+}
+
+// With what else GetNamedPipeInfo and SetNamedPipeHandleState ask for (their documentation).
+DWORD access_of_client(Direction direction) noexcept {
+  switch (direction) {
+    case Direction::duplex:
+      break;
+    case Direction::client_to_server:
+      return GENERIC_WRITE | FILE_READ_ATTRIBUTES;
+    case Direction::server_to_client:
+      return GENERIC_READ | FILE_WRITE_ATTRIBUTES;
+  }
+  return GENERIC_READ | GENERIC_WRITE;
+}
+
+Handle open(const std::wstring& name, DWORD access, DWORD flags, SECURITY_ATTRIBUTES* security,
+            std::error_code& ec) noexcept {
+  // The server may learn who we are, but not act as us.
+  Handle pipe(sys("CreateFileW", ::CreateFileW, name.c_str(), access, DWORD{0}, security, DWORD{OPEN_EXISTING},
+                  flags | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, HANDLE{nullptr}));
+  if (!pipe.is_open()) ec = last_error(Operation::connect);
+  return pipe;
+}
+
+}  // namespace
+
 PipeMaker::PipeMaker(std::wstring name, const ListenOptions& options, std::error_code& ec)
-    : name_(std::move(name)), buffer_size_(static_cast<DWORD>(options.buffer_size.value_or(default_buffer_size))) {
-  const std::wstring text = descriptor_text(options.access, ec);
+    : name_(std::move(name)),
+      access_(access_of_server(options.direction)),
+      buffer_size_(static_cast<DWORD>(options.buffer_size.value_or(default_buffer_size))) {
+  const auto* extras = std::any_cast<windows::ListenExtras>(&options.extras);
+  if (extras != nullptr && extras->half_close) type_ = PIPE_TYPE_MESSAGE;
+  const std::wstring text = descriptor_text(options, ec);
   if (ec) return;
   void* descriptor = nullptr;
   if (::ConvertStringSecurityDescriptorToSecurityDescriptorW(text.c_str(), SDDL_REVISION_1, &descriptor, nullptr)) {
     descriptor_.reset(descriptor);
   } else {
-    ec = last_error(Operation::other);
+    ec = native_error(Operation::bind, ERROR_INVALID_PARAMETER);  // the text does not parse
   }
 }
 
 Handle PipeMaker::make(bool first, std::error_code& ec) const noexcept {
   SECURITY_ATTRIBUTES security{sizeof security, descriptor_.get(), FALSE};
-  const DWORD open_mode = PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
-  constexpr DWORD pipe_mode = PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS;
+  const DWORD open_mode = access_ | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
+  const DWORD pipe_mode = type_ | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS;
   Handle pipe(sys("CreateNamedPipeW", ::CreateNamedPipeW, name_.c_str(), open_mode, pipe_mode,
                   DWORD{PIPE_UNLIMITED_INSTANCES}, buffer_size_, buffer_size_, DWORD{0}, &security));
   if (!pipe.is_open()) {
@@ -91,13 +117,13 @@ Handle PipeMaker::make(bool first, std::error_code& ec) const noexcept {
   return pipe;
 }
 
-Handle open_client(const std::wstring& name, std::error_code& ec) noexcept {
-  // The server may learn who we are, but not act as us.
-  constexpr DWORD flags = FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION;
-  Handle pipe(sys("CreateFileW", ::CreateFileW, name.c_str(), DWORD{GENERIC_READ | GENERIC_WRITE}, DWORD{0},
-                  LPSECURITY_ATTRIBUTES{nullptr}, DWORD{OPEN_EXISTING}, flags, HANDLE{nullptr}));
-  if (!pipe.is_open()) ec = last_error(Operation::connect);
-  return pipe;
+Handle open_client(const std::wstring& name, Direction direction, std::error_code& ec) noexcept {
+  return open(name, access_of_client(direction), FILE_FLAG_OVERLAPPED, nullptr, ec);
+}
+
+Handle open_client_for_child(const std::wstring& name, std::error_code& ec) noexcept {
+  SECURITY_ATTRIBUTES inheritable{sizeof inheritable, nullptr, TRUE};
+  return open(name, GENERIC_WRITE, 0, &inheritable, ec);
 }
 
 std::error_code check_pipe(HANDLE handle, bool should_listen) noexcept {
@@ -110,6 +136,13 @@ std::error_code check_pipe(HANDLE handle, bool should_listen) noexcept {
                        is_overlapped(handle);
   if (is_pipe && (!should_listen || (flags & PIPE_SERVER_END) != 0)) return {};
   return error(Operation::other, std::errc::operation_not_supported);
+}
+
+bool is_message_type(HANDLE pipe) noexcept {
+  DWORD flags = 0;
+  const auto nothing = LPDWORD{nullptr};
+  return sys("GetNamedPipeInfo", ::GetNamedPipeInfo, pipe, &flags, nothing, nothing, nothing) &&
+         (flags & PIPE_TYPE_MESSAGE) != 0;
 }
 
 DWORD write_buffer_size(HANDLE pipe) noexcept {

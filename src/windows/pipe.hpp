@@ -32,18 +32,22 @@ class PipeMaker {
   };
 
   std::wstring name_;
+  DWORD access_ = PIPE_ACCESS_DUPLEX;
+  DWORD type_ = PIPE_TYPE_BYTE;
   DWORD buffer_size_ = default_buffer_size;
   std::unique_ptr<void, LocalFreer> descriptor_;
 };
 
-/// The security descriptor's text: this user and SYSTEM may do everything, and everyone, if so asked, may connect.
-std::wstring descriptor_text(Access access, std::error_code& ec);
-
 /// Opens the client's end.
-Handle open_client(const std::wstring& name, std::error_code& ec) noexcept;
+Handle open_client(const std::wstring& name, Direction direction, std::error_code& ec) noexcept;
+/// The same for a child's standard output: synchronous, inheritable, and only to be written to.
+Handle open_client_for_child(const std::wstring& name, std::error_code& ec) noexcept;
 
 /// operation_not_supported unless it is an end of a named pipe opened for overlapped I/O; Errc::closed for no handle.
 std::error_code check_pipe(HANDLE handle, bool should_listen) noexcept;
+
+/// Whether its messages keep their bounds, so that an empty one can be sent.
+bool is_message_type(HANDLE pipe) noexcept;
 
 /// The buffer for what this end writes; 0 if its creator asked for none.
 DWORD write_buffer_size(HANDLE pipe) noexcept;

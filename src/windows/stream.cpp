@@ -1,8 +1,11 @@
 #include "stream.hpp"
 
 #include "overlapped.hpp"
+#include "peer.hpp"
 #include "pipe.hpp"
 #include "system.hpp"
+
+#include "../backend.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -27,6 +30,8 @@ Stream& Stream::operator=(Stream&& other) noexcept {
     close();
     pipe_ = other.pipe_.exchange(invalid_handle);
     largest_write_ = other.largest_write_.load();
+    read_ended_ = other.read_ended_.load();
+    write_ended_ = other.write_ended_.load();
   }
   return *this;
 }
@@ -46,13 +51,22 @@ std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
   Handle server = maker.make(true, ec);
   if (ec) return {};
   // The instance listens from birth and is connected when the client is: ConnectNamedPipe would only say so (535).
-  Handle client = open_client(name, ec);
+  Handle client = open_client(name, Direction::duplex, ec);
   if (ec) return {};
   return {Stream(server.release()), Stream(client.release())};
 }
 
-Stream Stream::connect(const LocalAddress& address, const ConnectOptions&, std::error_code& ec) {
-  return Stream(open_client(to_wide(address.native()), ec).release());
+Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
+  Stream stream(open_client(to_wide(address.native()), options.direction, ec).release());
+  if (!ec && options.require_same_user) check_owner(stream.handle(), ec);
+  return ec ? Stream() : std::move(stream);
+}
+
+NativeHandle Stream::connect_for_child(const LocalAddress& address, const ConnectOptions& options,
+                                       std::error_code& ec) {
+  Handle pipe = open_client_for_child(to_wide(address.native()), ec);
+  if (!ec && options.require_same_user) check_owner(pipe.get(), ec);
+  return ec ? invalid_handle : pipe.release();
 }
 
 void Stream::await_room(const LocalAddress& address, Call& call, Clock::duration time) {
@@ -68,6 +82,7 @@ void Stream::await_room(const LocalAddress& address, Call& call, Clock::duration
 }
 
 std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec) noexcept {
+  if (read_ended_) return 0;
   const std::span<std::byte> buffer = to.front();
   const auto size = static_cast<DWORD>(std::min(buffer.size(), largest_read));
   for (;;) {
@@ -81,8 +96,10 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
       ec = error_of(Operation::read, completion);
       return 0;
     }
-    // Somebody wrote zero bytes, which is nothing on a byte-type pipe. Whoever does it all the time must not keep us
-    // here.
+    // Somebody wrote zero bytes: the end on a message-type pipe, nothing on a byte-type one. Whoever does it all the
+    // time must not keep us here.
+    read_ended_ = is_message_type(handle());
+    if (read_ended_) return 0;
     if (const Interruption why = call.ended(); why != Interruption::none) {
       ec = error(Operation::read, why);
       return 0;
@@ -127,13 +144,60 @@ std::size_t Stream::write_gathered(const WriteBuffers& from, Call& call, std::er
 }
 
 std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept {
+  if (write_ended_) {
+    ec = native_error(Operation::write, ERROR_NO_DATA);
+    return 0;
+  }
   // There is no gathering write for pipes. A buffer that fills a write by itself is not copied.
   const bool gathers = !from.is_single() && from.front().size() < std::min(largest_write(), default_buffer_size);
   return gathers ? write_gathered(from, call, ec) : write_one(from.front(), call, ec);
 }
 
-void Stream::shutdown(Shutdown, std::error_code& ec) noexcept {
-  ec = error(Operation::other, std::errc::operation_not_supported);  // a pipe ends as a whole
+void Stream::shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept {
+  // A byte-type pipe ends as a whole, and no pipe can refuse what the peer writes.
+  if (how != Shutdown::write || !is_message_type(handle())) {
+    ec = error(Operation::other, std::errc::operation_not_supported);
+    return;
+  }
+  if (write_ended_.exchange(true)) return;
+  const Completion completion = perform(handle(), call, [&](OVERLAPPED* operation) {
+    return sys("WriteFile", ::WriteFile, handle(), LPCVOID{""}, DWORD{0}, LPDWORD{nullptr}, operation);
+  });
+  if (completion.error == ERROR_SUCCESS) return;
+  write_ended_ = false;
+  ec = error_of(Operation::write, completion);
 }
+
+bool Stream::drain(Call& call, std::error_code& ec) noexcept {
+  const Completion completion = flush(handle(), call);
+  if (completion.why == Interruption::timed_out) return false;
+  if (completion.error != ERROR_SUCCESS) ec = error_of(Operation::write, completion);
+  return !ec;
+}
+
+std::size_t Stream::available(std::error_code& ec) const noexcept {
+  DWORD bytes = 0;
+  const bool known = sys("PeekNamedPipe", ::PeekNamedPipe, handle(), LPVOID{nullptr}, DWORD{0}, LPDWORD{nullptr},
+                         &bytes, LPDWORD{nullptr});
+  // The end of the stream is not an error: there is nothing to read, as on Unix.
+  if (!known && ::GetLastError() != ERROR_BROKEN_PIPE) ec = last_error(Operation::read);
+  return bytes;
+}
+
+Stream Stream::duplicate(std::error_code& ec) const noexcept {
+  HANDLE handle_of_copy = nullptr;
+  const HANDLE process = ::GetCurrentProcess();
+  if (!sys("DuplicateHandle", ::DuplicateHandle, process, handle(), process, &handle_of_copy, DWORD{0}, FALSE,
+           DWORD{DUPLICATE_SAME_ACCESS})) {
+    ec = last_error(Operation::other);
+    return {};
+  }
+  Stream copy(handle_of_copy);
+  copy.read_ended_ = read_ended_.load();
+  copy.write_ended_ = write_ended_.load();
+  return copy;
+}
+
+PeerIdentity Stream::peer(std::error_code& ec) const { return peer_of(handle(), ec); }
 
 }  // namespace localsocket::detail::windows_room

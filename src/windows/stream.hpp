@@ -3,6 +3,7 @@
 
 #include <localsocket/address.hpp>
 #include <localsocket/options.hpp>
+#include <localsocket/peer.hpp>
 #include <localsocket/platform.hpp>
 
 #include "../buffers.hpp"
@@ -25,13 +26,19 @@ class Stream {
   ~Stream() { close(); }
 
   static Stream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
+  static NativeHandle connect_for_child(const LocalAddress& address, const ConnectOptions& options,
+                                        std::error_code& ec);
   static void await_room(const LocalAddress& address, Call& call, Clock::duration time);
   static std::pair<Stream, Stream> pair(std::error_code& ec);
   static Stream adopt(NativeHandle handle, std::error_code& ec);
 
   std::size_t read(const ReadBuffers& to, Call& call, std::error_code& ec) noexcept;
   std::size_t write(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept;
-  void shutdown(Shutdown how, std::error_code& ec) noexcept;
+  void shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept;
+  bool drain(Call& call, std::error_code& ec) noexcept;
+  std::size_t available(std::error_code& ec) const noexcept;
+  Stream duplicate(std::error_code& ec) const noexcept;
+  PeerIdentity peer(std::error_code& ec) const;
   void close() noexcept;
   NativeHandle handle() const noexcept { return pipe_.load(std::memory_order_relaxed); }
   NativeHandle release() noexcept { return pipe_.exchange(invalid_handle); }
@@ -43,6 +50,9 @@ class Stream {
 
   std::atomic<NativeHandle> pipe_{invalid_handle};
   std::atomic<std::uint32_t> largest_write_{0};  // 0: not asked yet
+  // Half-close, on a message-type pipe: an empty message has come, or has been sent.
+  std::atomic<bool> read_ended_{false};
+  std::atomic<bool> write_ended_{false};
 };
 
 }  // namespace localsocket::detail::windows_room

@@ -1,0 +1,46 @@
+// How many accepted streams of a listener may be open at once.
+#pragma once
+
+#include "call.hpp"
+
+#include <atomic>
+#include <limits>
+
+namespace localsocket::detail {
+
+/// Shared by a listener and its streams, so that either may go first. The listener's accepts wait in its lane.
+class Quota {
+ public:
+  explicit Quota(std::optional<unsigned> limit) noexcept
+      : free_(limit.value_or(std::numeric_limits<unsigned>::max())) {}
+
+  Lane& accepting() noexcept { return accepting_; }
+
+  /// Takes one, waiting until there is one to take; or says why the call ended first.
+  Interruption take(Call& call) noexcept {
+    if (try_take()) return Interruption::none;
+    const Waiter waiter(call);
+    while (!try_take()) {
+      if (const Interruption why = call.refused(); why != Interruption::none) return why;
+      waiter.waker().wait(call.remaining());
+    }
+    return Interruption::none;
+  }
+
+  void give_back() noexcept {
+    if (++free_ == 1) accepting_.wake();
+  }
+
+ private:
+  bool try_take() noexcept {
+    unsigned free = free_.load();
+    while (free != 0 && !free_.compare_exchange_weak(free, free - 1)) {
+    }
+    return free != 0;
+  }
+
+  Lane accepting_;
+  std::atomic<unsigned> free_;
+};
+
+}  // namespace localsocket::detail
