@@ -12,9 +12,9 @@ std::string_view mark_of(Direction offered) noexcept {
     case Direction::duplex:
       break;
     case Direction::client_to_server:
-      return "~c2s";
+      return "~~c2s";
     case Direction::server_to_client:
-      return "~s2c";
+      return "~~s2c";
   }
   return {};
 }

@@ -110,7 +110,7 @@ void make_room(const std::string& path, Existing existing, std::error_code& ec) 
 }
 
 std::string temporary_name(const std::string& path, Direction direction) {
-  return fmt::format("{}~{}", path, mark_of(direction));
+  return direction == Direction::duplex ? path + '~' : path + std::string(mark_of(direction));
 }
 
 /// Sets who may connect, before anybody can: until listen, connects are refused. Not fchmod, which the umask weakens
