@@ -11,3 +11,12 @@
 #include <localsocket/stream.hpp>        // IWYU pragma: export
 #include <localsocket/trace.hpp>         // IWYU pragma: export
 #include <localsocket/wait.hpp>          // IWYU pragma: export
+#include <localsocket/address.hpp>         // IWYU pragma: export
+#include <localsocket/error.hpp>           // IWYU pragma: export
+#include <localsocket/listener.hpp>        // IWYU pragma: export
+#include <localsocket/message_stream.hpp>  // IWYU pragma: export
+#include <localsocket/options.hpp>         // IWYU pragma: export
+#include <localsocket/platform.hpp>        // IWYU pragma: export
+#include <localsocket/stream.hpp>          // IWYU pragma: export
+#include <localsocket/trace.hpp>           // IWYU pragma: export
+#include <localsocket/wait.hpp>            // IWYU pragma: export

@@ -1,0 +1,165 @@
+// Messages over a stream: each arrives whole, or not at all.
+#pragma once
+
+#include <localsocket/platform.hpp>
+#include <localsocket/stream.hpp>
+#include <localsocket/wait.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace localsocket {
+
+namespace detail {
+class MessageChannel;
+}
+
+struct MessageOptions {
+  /// The largest message to send or receive, in bytes of payload.
+  std::size_t max_size = 16 * 1024 * 1024;
+  /// How many bytes, lengths included, queue() collects before it writes them.
+  std::size_t batch_size = 64 * 1024;
+};
+
+/// A connection that carries messages. Move-only; the destructor closes the stream and does not flush().
+///
+///     MessageStream messages(LocalStream::connect("echo.example"));
+///     messages.send("ping");
+///     while (auto message = messages.receive()) …          // until the peer closes
+///
+/// **Format.** Each message is its length as an unsigned LEB128 number, in the shortest form, and that many bytes; it
+/// may be empty. These are the bytes of protobuf's delimited format and of LUCI's recordio. Received lengths may have a
+/// longer form, of ten bytes at most.
+///
+/// **Threads.** Any number of threads may send, queue and flush while one receives. The messages of several senders
+/// never interleave; while one writes the others wait, as long as their Wait and the stream's write time-out let them.
+/// Moving, assigning, release() and the destructor need the object alone.
+///
+/// **Errors.** As in LocalStream, each call throws std::system_error or takes a `std::error_code&` last, and has the
+/// errors of that class: timed_out, operation_canceled, operation_would_block, Errc::closed. std::bad_alloc loses
+/// nothing or, where bytes had nowhere to stay, closes the stream.
+///
+/// **Interruptions.** A time-out, a stop request, cancel() or nonblocking mode may end a call at any byte of a message.
+/// Nothing is lost and nothing repeated: the next receive, or the next send or flush, goes on from there.
+///
+/// **Memory.** None until it is used; then 64 KiB for reading ahead and batch_size for queue(). A large message takes
+/// memory as it arrives, never more than twice what is there and 64 KiB. No allocation for each message.
+class LOCALSOCKET_EXPORT MessageStream {
+ public:
+  /// What a MessageStream is made of.
+  struct Parts {
+    LocalStream stream;
+    std::vector<std::byte> unread;  ///< received, but not yet as a message: these come before what the stream gives
+    std::vector<std::byte> unsent;  ///< queued, or the rest of a message: these go before anything else is written
+  };
+
+  /// Not connected: every call gives Errc::closed.
+  MessageStream() noexcept;
+  explicit MessageStream(LocalStream stream, const MessageOptions& options = {});
+  /// Goes on where release() left off, perhaps with other options.
+  explicit MessageStream(Parts parts, const MessageOptions& options = {});
+  MessageStream(MessageStream&& other) noexcept;
+  MessageStream& operator=(MessageStream&& other) noexcept;
+  ~MessageStream();
+
+  /// Sends one message, by one system call if the connection takes it at once; what was queued goes first, by the same
+  /// call. A list of spans is one message of all their bytes.
+  ///
+  /// The error_code form returns whether the message was taken. False: not a byte of it was, and it may be sent again.
+  /// True with an error: the call ended inside the message; its rest is kept and goes first with the next send or
+  /// flush. Never send it again. Errors: Errc::message_too_large (nothing was written), broken_pipe, and those of the
+  /// class.
+  void send(std::span<const std::byte> message, const Wait& wait = {});
+  bool send(std::span<const std::byte> message, const Wait& wait, std::error_code& ec);
+  bool send(std::span<const std::byte> message, std::error_code& ec);
+  void send(std::span<const std::span<const std::byte>> parts, const Wait& wait = {});
+  bool send(std::span<const std::span<const std::byte>> parts, const Wait& wait, std::error_code& ec);
+  bool send(std::span<const std::span<const std::byte>> parts, std::error_code& ec);
+  void send(std::string_view message, const Wait& wait = {});
+  bool send(std::string_view message, const Wait& wait, std::error_code& ec);
+  bool send(std::string_view message, std::error_code& ec);
+
+  /// The same, but keeps a copy until batch_size bytes have come together, flush() or send(). Writes, and so may wait,
+  /// only when the message does not fit any more; one larger than batch_size is sent. An error of that write with
+  /// false: the message was not queued, those before it are still there.
+  void queue(std::span<const std::byte> message, const Wait& wait = {});
+  bool queue(std::span<const std::byte> message, const Wait& wait, std::error_code& ec);
+  bool queue(std::span<const std::byte> message, std::error_code& ec);
+  void queue(std::span<const std::span<const std::byte>> parts, const Wait& wait = {});
+  bool queue(std::span<const std::span<const std::byte>> parts, const Wait& wait, std::error_code& ec);
+  bool queue(std::span<const std::span<const std::byte>> parts, std::error_code& ec);
+  void queue(std::string_view message, const Wait& wait = {});
+  bool queue(std::string_view message, const Wait& wait, std::error_code& ec);
+  bool queue(std::string_view message, std::error_code& ec);
+
+  /// Writes all that was queued, and the rest of an interrupted message; by one system call if the connection takes it.
+  void flush(const Wait& wait = {});
+  void flush(const Wait& wait, std::error_code& ec);
+  void flush(std::error_code& ec);
+
+  /// How many bytes wait for a flush. From any thread.
+  std::size_t unsent_size() const noexcept;
+
+  /// Receives the next message without a copy: a view that is valid until the next call of receive or next_size, or
+  /// until the object is moved, released or destroyed. Nothing, without an error: the peer ended the stream after a
+  /// whole message. Errors: Errc::malformed_message (the length has more than ten bytes or 64 bits, or the stream ended
+  /// inside a message), Errc::message_too_large (its length is above max_size; nothing was allocated), and those of the
+  /// class. After the first two every receive fails alike: where the next message begins is unknown, or behind too many
+  /// bytes.
+  std::optional<std::span<const std::byte>> receive(const Wait& wait = {});
+  std::optional<std::span<const std::byte>> receive(const Wait& wait, std::error_code& ec);
+  std::optional<std::span<const std::byte>> receive(std::error_code& ec);
+
+  /// The same into a buffer that takes the message's size, its memory used again. False: the end, or an error; the
+  /// buffer is empty then.
+  bool receive(std::vector<std::byte>& message, const Wait& wait = {});
+  bool receive(std::vector<std::byte>& message, const Wait& wait, std::error_code& ec);
+  bool receive(std::vector<std::byte>& message, std::error_code& ec);
+  bool receive(std::string& message, const Wait& wait = {});
+  bool receive(std::string& message, const Wait& wait, std::error_code& ec);
+  bool receive(std::string& message, std::error_code& ec);
+
+  /// The same into a buffer of fixed size; returns the message's size. One that does not fit gives
+  /// Errc::message_too_large and stays: next_size() tells its size, and any receive with room takes it. After nothing
+  /// or an error what is in the buffer means nothing.
+  std::optional<std::size_t> receive(std::span<std::byte> buffer, const Wait& wait = {});
+  std::optional<std::size_t> receive(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec);
+  std::optional<std::size_t> receive(std::span<std::byte> buffer, std::error_code& ec);
+
+  /// The size in bytes of the message that the next receive gives; waits for its length alone. Ends and fails as
+  /// receive.
+  std::optional<std::size_t> next_size(const Wait& wait = {});
+  std::optional<std::size_t> next_size(const Wait& wait, std::error_code& ec);
+  std::optional<std::size_t> next_size(std::error_code& ec);
+
+  /// Whether a whole message has been read ahead, so that the next receive makes no system call. A server flushes its
+  /// replies when there is none. For the thread that receives.
+  bool has_message() const noexcept;
+
+  /// Ends the calls that are running now, those that wait for another sender too. From any thread.
+  void cancel() noexcept;
+
+  /// Closes the stream; see LocalStream::close(). What was not flushed is not sent. From any thread.
+  void close() noexcept;
+
+  /// For time-outs, deadlines, the mode, addresses and shutdown. Reading or writing through it breaks the order of
+  /// messages.
+  LocalStream& stream() noexcept;
+  const LocalStream& stream() const noexcept;
+
+  /// Takes it apart, with every byte that is under way in either direction. No call may be running; after it every call
+  /// gives Errc::closed.
+  Parts release();
+
+ private:
+  LocalStream stream_;
+  std::unique_ptr<detail::MessageChannel> channel_;  // the buffers and the senders' lock
+};
+
+}  // namespace localsocket

@@ -1,0 +1,242 @@
+#include "message_reader.hpp"
+
+#include "failure.hpp"
+#include "frame.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <new>
+
+namespace localsocket::detail {
+namespace {
+
+using Clock = Wait::Clock;
+
+/// Bytes that are read ahead; and the first step of a buffer that grows with a message.
+constexpr std::size_t read_ahead_size = 64 * 1024;
+
+/// A queue that grew larger than this for one message gives the memory back after it.
+constexpr std::size_t largest_kept = 1024 * 1024;
+
+/// How much memory a message that will have `size` bytes gets when `received` of them are there: the peer has to send
+/// half of what it makes us allocate.
+std::size_t next_step(std::size_t received, std::size_t size) noexcept {
+  return std::min(size, std::max(read_ahead_size, received * 2));
+}
+
+}  // namespace
+
+/// The reads of one receive: the Wait, and the stream's time-out, are for all of them together.
+class Reading {
+ public:
+  Reading(LocalStream& stream, const Wait& wait) noexcept : stream_(stream), wait_(wait) {}
+
+  LocalStream& stream() noexcept { return stream_; }
+
+  template <class Buffers>
+  std::size_t some(const Buffers& to, std::error_code& ec) {
+    if (!started_ && !start()) return stream_.read_some(to, wait_, ec);
+    if (is_late()) {
+      ec = error(Operation::transfer, std::errc::timed_out);
+      return 0;
+    }
+    has_read_ = true;
+    return stream_.read_some(to, limited_, ec);
+  }
+
+ private:
+  /// False if there is no limit, and so no need to know the time.
+  bool start() {
+    const auto timeout = stream_.read_timeout();
+    if (!wait_.is_limited() && !timeout) return false;
+    started_ = Clock::now();
+    deadline_ = wait_.deadline(*started_);
+    if (timeout) deadline_ = std::min(deadline_, Wait(*timeout).deadline(*started_));
+    limited_ = Wait(deadline_, wait_.stop_token());
+    return true;
+  }
+
+  /// A limit that had passed before the call does not count: that means to take what is there.
+  bool is_late() const { return has_read_ && deadline_ > *started_ && Clock::now() >= deadline_; }
+
+  LocalStream& stream_;
+  const Wait& wait_;
+  std::optional<Clock::time_point> started_;
+  Clock::time_point deadline_;
+  Wait limited_;
+  bool has_read_ = false;
+};
+
+MessageReader::MessageReader(std::size_t max_size, std::span<const std::byte> unread)
+    // So that the size of a header and of a message can be added.
+    : max_size_(std::min(max_size, SIZE_MAX / 4)) {
+  if (unread.empty()) return;
+  queue_.reserve(std::max(unread.size(), read_ahead_size));
+  queue_.append(unread);
+}
+
+bool MessageReader::has_message() const noexcept {
+  const Length length = decode_length(queue_.bytes());
+  return length.state == Length::State::complete && length.value <= queue_.size() - length.header_size;
+}
+
+/// Reads at least one byte into the queue, which has room for it.
+bool MessageReader::read_ahead(Reading& reading, std::error_code& ec) {
+  const std::size_t count = reading.some(queue_.room(), ec);
+  queue_.commit(count);
+  if (count != 0) return true;
+  if (!ec && !queue_.empty()) ec = error(Operation::transfer, Errc::malformed_message);  // cut short
+  return false;
+}
+
+std::optional<MessageReader::Frame> MessageReader::next(Reading& reading, std::error_code& ec) {
+  for (;;) {
+    const Length length = decode_length(queue_.bytes());
+    if (length.state == Length::State::complete) [[likely]] {
+      if (length.value <= max_size_) return Frame{length.header_size, static_cast<std::size_t>(length.value)};
+      ec = error(Operation::transfer, Errc::message_too_large);
+      return std::nullopt;
+    }
+    if (length.state == Length::State::malformed) {
+      ec = error(Operation::transfer, Errc::malformed_message);
+      return std::nullopt;
+    }
+    if (queue_.capacity() > largest_kept) queue_.change_capacity(read_ahead_size);
+    queue_.reserve(std::max(queue_.capacity(), read_ahead_size));
+    if (!read_ahead(reading, ec)) return std::nullopt;
+  }
+}
+
+/// Reads until the whole message is in the queue.
+bool MessageReader::complete(Reading& reading, const Frame& frame, std::error_code& ec) {
+  while (queue_.size() < frame.total()) {
+    queue_.reserve(std::max(queue_.capacity(), next_step(queue_.size(), frame.total())));
+    if (!read_ahead(reading, ec)) return false;
+  }
+  return true;
+}
+
+/// Whether it is better read past the queue. Not once it has been interrupted and is in a queue that grew: a caller who
+/// polls would make us copy it to and fro each time.
+bool MessageReader::is_direct(const Frame& frame) const noexcept {
+  return frame.total() > read_ahead_size && queue_.capacity() <= read_ahead_size && queue_.size() < frame.total();
+}
+
+std::span<const std::byte> MessageReader::take(const Frame& frame) noexcept {
+  const auto payload = queue_.bytes().subspan(frame.header_size, frame.size);
+  queue_.consume(frame.total());
+  return payload;
+}
+
+std::optional<std::span<const std::byte>> MessageReader::receive(LocalStream& stream, const Wait& wait,
+                                                                 std::error_code& ec) {
+  Reading reading(stream, wait);
+  const auto frame = next(reading, ec);
+  if (!frame || !complete(reading, *frame, ec)) return std::nullopt;
+  return take(*frame);
+}
+
+std::optional<std::size_t> MessageReader::receive(LocalStream& stream, std::span<std::byte> buffer, const Wait& wait,
+                                                  std::error_code& ec) {
+  Reading reading(stream, wait);
+  const auto frame = next(reading, ec);
+  if (!frame) return std::nullopt;
+  if (frame->size > buffer.size()) {
+    ec = error(Operation::transfer, Errc::message_too_large);
+    return std::nullopt;
+  }
+  if (is_direct(*frame)) {
+    const auto to = buffer.first(frame->size);
+    if (!receive_directly(
+            reading, *frame, [to](std::size_t) { return to; }, ec))
+      return std::nullopt;
+  } else {
+    if (!complete(reading, *frame, ec)) return std::nullopt;
+    std::ranges::copy(take(*frame), buffer.begin());
+  }
+  return frame->size;
+}
+
+template <class Container>
+bool MessageReader::receive_growing(LocalStream& stream, Container& message, const Wait& wait, std::error_code& ec) {
+  message.clear();
+  Reading reading(stream, wait);
+  const auto frame = next(reading, ec);
+  if (!frame) return false;
+  if (is_direct(*frame)) {
+    const auto grow = [&](std::size_t received) {
+      message.resize(next_step(received, frame->size));
+      return std::as_writable_bytes(std::span(message));
+    };
+    if (receive_directly(reading, *frame, grow, ec)) return true;
+    message.clear();
+    return false;
+  }
+  if (!complete(reading, *frame, ec)) return false;
+  // Taken only when it has been copied: assign may throw bad_alloc.
+  const auto payload = queue_.bytes().subspan(frame->header_size, frame->size);
+  const auto* const begin = reinterpret_cast<const typename Container::value_type*>(payload.data());
+  message.assign(begin, begin + payload.size());
+  take(*frame);
+  return true;
+}
+
+bool MessageReader::receive(LocalStream& stream, std::vector<std::byte>& message, const Wait& wait,
+                            std::error_code& ec) {
+  return receive_growing(stream, message, wait, ec);
+}
+
+bool MessageReader::receive(LocalStream& stream, std::string& message, const Wait& wait, std::error_code& ec) {
+  return receive_growing(stream, message, wait, ec);
+}
+
+/// Reads the message into what `grow(received)` gives: memory for more bytes than that, with those received so far.
+/// Whatever is read beyond the message goes into the queue, by the same system call (Unix).
+template <class Grow>
+bool MessageReader::receive_directly(Reading& reading, const Frame& frame, Grow grow, std::error_code& ec) {
+  std::span<std::byte> to = grow(queue_.size() - frame.header_size);
+  std::size_t received = queue_.size() - frame.header_size;
+  Header header;
+  std::memcpy(header.data(), queue_.bytes().data(), frame.header_size);
+  std::memcpy(to.data(), queue_.bytes().data() + frame.header_size, received);
+  queue_.consume(queue_.size());
+
+  const auto put_back = [&]() noexcept {
+    try {
+      queue_.reserve(std::max(read_ahead_size, next_step(frame.header_size + received, frame.total())));
+      queue_.append(std::span(header).first(frame.header_size));
+      queue_.append(to.first(received));
+    } catch (const std::bad_alloc&) {
+      reading.stream().close();  // what follows would be taken for a header
+    }
+  };
+  try {
+    for (;;) {
+      const bool ends_here = to.size() == frame.size;
+      const std::array parts{to.subspan(received), ends_here ? queue_.room() : std::span<std::byte>()};
+      const std::size_t count = reading.some(std::span<const std::span<std::byte>>(parts), ec);
+      if (count == 0) break;
+      const std::size_t ours = std::min(count, parts[0].size());
+      queue_.commit(count - ours);
+      received += ours;
+      if (received == frame.size) return true;
+      if (received == to.size()) to = grow(received);
+    }
+  } catch (const std::bad_alloc&) {
+    put_back();
+    throw;
+  }
+  put_back();
+  if (!ec) ec = error(Operation::transfer, Errc::malformed_message);
+  return false;
+}
+
+std::optional<std::size_t> MessageReader::next_size(LocalStream& stream, const Wait& wait, std::error_code& ec) {
+  Reading reading(stream, wait);
+  const auto frame = next(reading, ec);
+  return frame ? std::optional(frame->size) : std::nullopt;
+}
+
+}  // namespace localsocket::detail

@@ -1,0 +1,73 @@
+// A mutex whose waiting is a blocking call like any other: a time-out, a stop request or cancel() ends it.
+#pragma once
+
+#include <localsocket/stream.hpp>
+#include <localsocket/wait.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <system_error>
+
+namespace localsocket::detail {
+
+/// Whose turn it is to write. Free, it costs two atomic operations.
+class Turn {
+ public:
+  class Holder;
+
+  /// Those that wait now give up, with operation_canceled; who has the turn keeps it.
+  void cancel() noexcept;
+
+ private:
+  // A futex mutex (U. Drepper, "Futexes Are Tricky", mutex 2) with a condition variable for the futex: who leaves looks
+  // for waiters only if the state says that there may be some.
+  enum : std::uint32_t { free, held, awaited };
+
+  bool try_enter() noexcept {
+    std::uint32_t expected = free;
+    return state_.compare_exchange_strong(expected, held, std::memory_order_acquire, std::memory_order_relaxed);
+  }
+  void wait_to_enter(const Wait& until, std::error_code& ec);
+  void leave() noexcept {
+    if (state_.exchange(free, std::memory_order_release) == awaited) wake_one();
+  }
+  void wake_one() noexcept;
+
+  std::atomic<std::uint32_t> state_{free};
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::uint32_t cancels_ = 0;
+};
+
+/// Has the turn from its construction on, unless that gave an error.
+class Turn::Holder {
+ public:
+  /// The stream's time-out for writing is a limit for the waiting too.
+  Holder(Turn& turn, const LocalStream& stream, const Wait& wait, std::error_code& ec) : turn_(turn), wait_(&wait) {
+    if (!turn_.try_enter()) [[unlikely]] {
+      wait_for_turn(stream.write_timeout(), ec);
+    }
+    has_turn_ = !ec;
+  }
+  Holder(const Holder&) = delete;
+  Holder& operator=(const Holder&) = delete;
+  ~Holder() {
+    if (has_turn_) turn_.leave();
+  }
+
+  /// What is left of the Wait.
+  const Wait& wait() const noexcept { return rest_ ? *rest_ : *wait_; }
+
+ private:
+  void wait_for_turn(std::optional<Wait::Clock::duration> timeout, std::error_code& ec);
+
+  Turn& turn_;
+  const Wait* wait_;
+  std::optional<Wait> rest_;
+  bool has_turn_ = false;
+};
+
+}  // namespace localsocket::detail
