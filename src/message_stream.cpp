@@ -4,6 +4,8 @@
 #include "message_reader.hpp"
 #include "message_writer.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace localsocket {
@@ -14,7 +16,7 @@ namespace detail {
 class MessageChannel {
  public:
   MessageChannel(const MessageStream::Parts& parts, const MessageOptions& options)
-      : reader(options.max_size, parts.unread), writer(options.max_size, options.batch_size, parts.unsent) {}
+      : reader(options.max_size, parts.unread), writer(options.max_size, parts.unsent) {}
 
   MessageReader reader;
   MessageWriter writer;
@@ -50,7 +52,10 @@ const LocalAddress& name_of(const LocalStream& stream) noexcept {
 /// The throwing form of a call that takes an error_code.
 template <class Function>
 auto or_raise(std::string_view action, const LocalStream& stream, Function function) {
-  return detail::or_raise(action, name_of(stream), function);
+  std::error_code ec;
+  auto result = function(ec);
+  if (ec) detail::raise(ec, action, name_of(stream));
+  return result;
 }
 
 template <class... To>
@@ -107,32 +112,6 @@ bool MessageStream::send(std::string_view message, std::error_code& ec) { return
 
 void MessageStream::send(std::string_view message, const Wait& wait) { send(bytes_of(message), wait); }
 
-bool MessageStream::queue(std::span<const Bytes> parts, const Wait& wait, std::error_code& ec) {
-  return call(channel_, ec, [&](detail::MessageChannel& c) { return c.writer.queue(stream_, parts, wait, ec); });
-}
-
-bool MessageStream::queue(std::span<const Bytes> parts, std::error_code& ec) { return queue(parts, {}, ec); }
-
-void MessageStream::queue(std::span<const Bytes> parts, const Wait& wait) {
-  or_raise(sending, stream_, [&](std::error_code& ec) { return queue(parts, wait, ec); });
-}
-
-bool MessageStream::queue(Bytes message, const Wait& wait, std::error_code& ec) {
-  return queue(one(message), wait, ec);
-}
-
-bool MessageStream::queue(Bytes message, std::error_code& ec) { return queue(one(message), {}, ec); }
-
-void MessageStream::queue(Bytes message, const Wait& wait) { queue(one(message), wait); }
-
-bool MessageStream::queue(std::string_view message, const Wait& wait, std::error_code& ec) {
-  return queue(bytes_of(message), wait, ec);
-}
-
-bool MessageStream::queue(std::string_view message, std::error_code& ec) { return queue(bytes_of(message), {}, ec); }
-
-void MessageStream::queue(std::string_view message, const Wait& wait) { queue(bytes_of(message), wait); }
-
 void MessageStream::flush(const Wait& wait, std::error_code& ec) {
   call(channel_, ec, [&](detail::MessageChannel& c) { c.writer.flush(stream_, wait, ec); });
 }
@@ -145,7 +124,7 @@ void MessageStream::flush(const Wait& wait) {
   if (ec) detail::raise(ec, sending, name_of(stream_));
 }
 
-std::size_t MessageStream::unsent_size() const noexcept { return channel_ ? channel_->writer.unsent_size() : 0; }
+bool MessageStream::has_unsent() const noexcept { return channel_ && channel_->writer.has_unsent(); }
 
 // Receiving.
 
@@ -228,6 +207,73 @@ MessageStream::Parts MessageStream::release() {
   parts.stream = std::move(stream_);
   channel_.reset();
   return parts;
+}
+
+// Batches.
+
+MessageBatch::MessageBatch(MessageStream& messages, std::size_t size) noexcept
+    : messages_(&messages),
+      size_(size),
+      largest_small_(messages.channel_ ? std::min<std::size_t>(messages.channel_->writer.max_size(), 0x7f) : 0) {}
+
+MessageBatch::MessageBatch(MessageBatch&& other) noexcept
+    : messages_(other.messages_),
+      memory_(std::move(other.memory_)),
+      capacity_(std::exchange(other.capacity_, 0)),
+      used_(std::exchange(other.used_, 0)),
+      size_(other.size_),
+      largest_small_(other.largest_small_) {}
+
+MessageBatch& MessageBatch::operator=(MessageBatch&& other) noexcept {
+  if (this != &other) {
+    messages_ = other.messages_;
+    memory_ = std::move(other.memory_);
+    capacity_ = std::exchange(other.capacity_, 0);
+    used_ = std::exchange(other.used_, 0);
+    size_ = other.size_;
+    largest_small_ = other.largest_small_;
+  }
+  return *this;
+}
+
+MessageBatch::~MessageBatch() = default;
+
+bool MessageBatch::add_any(std::span<const Bytes> parts, const Wait& wait, std::error_code& ec) {
+  return call(messages_->channel_, ec, [&](detail::MessageChannel& c) {
+    const detail::Message message(parts);
+    if (message.size > c.writer.max_size()) {
+      ec = detail::error(detail::Operation::transfer, Errc::message_too_large);
+      return false;
+    }
+    if (message.total() > size_ - used_) flush(wait, ec);
+    if (ec) return false;
+    if (message.total() > size_) return messages_->send(parts, wait, ec);
+    if (!memory_) memory_.reset(new std::byte[size_]);
+    capacity_ = size_;
+    message.copy_to(memory_.get() + used_);
+    used_ += message.total();
+    return true;
+  });
+}
+
+void MessageBatch::add_any(std::span<const Bytes> parts, const Wait& wait) {
+  or_raise(sending, messages_->stream_, [&](std::error_code& ec) { return add_any(parts, wait, ec); });
+}
+
+void MessageBatch::flush(const Wait& wait, std::error_code& ec) {
+  call(messages_->channel_, ec, [&](detail::MessageChannel& c) {
+    const std::size_t begun = c.writer.send_framed(messages_->stream_, Bytes(memory_.get(), used_), wait, ec);
+    used_ -= begun;
+    if (used_ != 0 && begun != 0) std::memmove(memory_.get(), memory_.get() + begun, used_);
+  });
+}
+
+void MessageBatch::flush(std::error_code& ec) { flush({}, ec); }
+
+void MessageBatch::flush(const Wait& wait) {
+  std::error_code ec;
+  flush(wait, ec);
+  if (ec) detail::raise(ec, sending, name_of(messages_->stream_));
 }
 
 }  // namespace localsocket

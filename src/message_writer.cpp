@@ -3,7 +3,7 @@
 #include "failure.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 #include <new>
 
 namespace localsocket::detail {
@@ -12,134 +12,103 @@ namespace {
 /// Up to here a copy costs less than telling the system about a second buffer.
 constexpr std::size_t small_size = 512;
 
-}  // namespace
-
-struct MessageWriter::Message {
-  explicit Message(std::span<const Bytes> parts) noexcept : payload(parts) {
-    for (const Bytes& part : parts) size += part.size();
-    header_size = encode_length(size, header);
+/// Where the message ends in which the first `written` bytes of these messages end.
+std::size_t end_of_message(Bytes messages, std::size_t written) noexcept {
+  std::size_t end = 0;
+  while (end < written) {
+    const Length length = decode_length(messages.subspan(end));
+    end += length.header_size + static_cast<std::size_t>(length.value);
   }
-
-  std::size_t total() const noexcept { return header_size + size; }
-  Bytes head() const noexcept { return Bytes(header).first(header_size); }
-
-  std::span<const Bytes> payload;
-  std::size_t size = 0;
-  std::size_t header_size;
-  Header header;
-};
-
-MessageWriter::MessageWriter(std::size_t max_size, std::size_t batch_size, Bytes unsent)
-    : max_size_(max_size), batch_size_(batch_size) {
-  if (unsent.empty()) return;
-  queue_.reserve(unsent.size());
-  queue_.append(unsent);
-  publish();
+  return end;
 }
 
-bool MessageWriter::check(const Message& message, std::error_code& ec) const noexcept {
-  if (message.size <= max_size_) return true;
-  ec = error(Operation::transfer, Errc::message_too_large);
-  return false;
+}  // namespace
+
+MessageWriter::MessageWriter(std::size_t max_size, Bytes unsent) : max_size_(max_size), has_rest_(!unsent.empty()) {
+  if (unsent.empty()) return;
+  rest_.reserve(unsent.size());
+  rest_.append(unsent);
 }
 
 bool MessageWriter::send(LocalStream& stream, std::span<const Bytes> payload, const Wait& wait, std::error_code& ec) {
   const Message message(payload);
-  if (!check(message, ec)) return false;
+  if (message.size > max_size_) {
+    ec = error(Operation::transfer, Errc::message_too_large);
+    return false;
+  }
   const Turn::Holder holder(turn_, stream, wait, ec);
   if (ec) return false;
-  const bool taken = write(stream, message, holder.wait(), ec);
-  publish();
-  return taken;
+  if (rest_.empty() && message.total() <= small_size) return write_small(stream, message, holder.wait(), ec) != 0;
+  parts_.assign({rest_.bytes(), Bytes(message.header).first(message.header_size)});
+  parts_.insert(parts_.end(), payload.begin(), payload.end());
+  const std::size_t written = write(stream, parts_, holder.wait(), ec);
+  if (written != 0) keep_rest(stream, std::span(parts_).subspan(1), written);
+  return written != 0;
 }
 
-bool MessageWriter::queue(LocalStream& stream, std::span<const Bytes> payload, const Wait& wait, std::error_code& ec) {
-  const Message message(payload);
-  if (!check(message, ec)) return false;
+std::size_t MessageWriter::send_framed(LocalStream& stream, Bytes messages, const Wait& wait, std::error_code& ec) {
   const Turn::Holder holder(turn_, stream, wait, ec);
-  if (ec) return false;
-  bool taken = true;
-  if (message.total() > batch_size_) {
-    taken = write(stream, message, holder.wait(), ec);
-  } else {
-    if (queue_.size() + message.total() > batch_size_) write_queue(stream, holder.wait(), ec);
-    // An error may have left room, but whoever sees one would send the message again.
-    if (ec) {
-      taken = false;
-    } else {
-      queue_.reserve(batch_size_);
-      append(message, 0);
-    }
+  if (ec) return 0;
+  const std::array parts{rest_.bytes(), messages};
+  const std::size_t written = write(stream, parts, holder.wait(), ec);
+  if (written == messages.size()) [[likely]] {
+    return written;
   }
-  publish();
-  return taken;
+  const std::size_t begun = end_of_message(messages, written);
+  const Bytes rest = messages.subspan(written, begun - written);
+  keep_rest(stream, std::span(&rest, 1), 0);
+  return begun;
 }
 
 void MessageWriter::flush(LocalStream& stream, const Wait& wait, std::error_code& ec) {
   const Turn::Holder holder(turn_, stream, wait, ec);
   if (ec) return;
-  write_queue(stream, holder.wait(), ec);
-  publish();
+  const Bytes rest = rest_.bytes();
+  write(stream, std::span(&rest, 1), holder.wait(), ec);
 }
 
-void MessageWriter::write_queue(LocalStream& stream, const Wait& wait, std::error_code& ec) {
-  queue_.consume(stream.write_all(queue_.bytes(), wait, ec));
-  give_back_memory();
-}
-
-/// The rest of a large message may have made the queue larger than queue() needs.
-void MessageWriter::give_back_memory() noexcept {
-  if (queue_.empty() && queue_.capacity() > batch_size_) queue_ = ByteQueue();
-}
-
-/// Writes the queue and the message, by one system call if the connection takes it all.
-bool MessageWriter::write(LocalStream& stream, const Message& message, const Wait& wait, std::error_code& ec) {
-  if (queue_.empty() && message.total() <= small_size) return write_small(stream, message, wait, ec);
-  parts_.clear();
-  parts_.push_back(queue_.bytes());
-  parts_.push_back(message.head());
-  parts_.insert(parts_.end(), message.payload.begin(), message.payload.end());
-  const std::size_t written = stream.write_all(std::span<const Bytes>(parts_), wait, ec);
-  return keep_rest(stream, message, written);
-}
-
-bool MessageWriter::write_small(LocalStream& stream, const Message& message, const Wait& wait, std::error_code& ec) {
-  std::array<std::byte, small_size> bytes;
-  std::byte* end = std::copy_n(message.header.data(), message.header_size, bytes.data());
-  for (const Bytes& part : message.payload) end = std::ranges::copy(part, end).out;
-  const std::size_t written = stream.write_all(Bytes(bytes).first(message.total()), wait, ec);
-  return keep_rest(stream, message, written);
-}
-
-/// After a write of the queue and the message; returns whether any of the message was written.
-bool MessageWriter::keep_rest(LocalStream& stream, const Message& message, std::size_t written) {
-  const std::size_t of_queue = std::min(written, queue_.size());
-  queue_.consume(of_queue);
-  written -= of_queue;
-  if (written == message.total()) [[likely]] {
-    give_back_memory();
-    return true;
+/// Writes the parts, of which the first is the rest; returns how many bytes of the others were written.
+std::size_t MessageWriter::write(LocalStream& stream, std::span<const Bytes> parts, const Wait& wait,
+                                 std::error_code& ec) {
+  std::size_t written = stream.write_all(parts, wait, ec);
+  const std::size_t of_rest = std::min(written, rest_.size());
+  rest_.consume(of_rest);
+  if (rest_.empty() && rest_.capacity() != 0) {
+    rest_ = ByteQueue();  // interruptions are rare, and an idle stream has no memory
+    has_rest_.store(false, std::memory_order_relaxed);
   }
-  if (written == 0) return false;
+  return written - of_rest;
+}
+
+/// By one plain send; there is no rest.
+std::size_t MessageWriter::write_small(LocalStream& stream, const Message& message, const Wait& wait,
+                                       std::error_code& ec) {
+  std::array<std::byte, small_size> bytes;
+  message.copy_to(bytes.data());
+  const Bytes framed = Bytes(bytes).first(message.total());
+  const std::size_t written = stream.write_all(framed, wait, ec);
+  if (written != 0) keep_rest(stream, std::span(&framed, 1), written);
+  return written;
+}
+
+/// Keeps what is left of a message of which `written` bytes are written. The rest before it is empty then.
+void MessageWriter::keep_rest(LocalStream& stream, std::span<const Bytes> message, std::size_t written) {
+  const std::size_t size = total_size(message);
+  if (written == size) [[likely]] {
+    return;
+  }
   try {
-    queue_.reserve(message.total() - written);
+    rest_.reserve(size - written);
   } catch (const std::bad_alloc&) {
     stream.close();  // the peer would take what follows for the rest
     throw;
   }
-  append(message, written);
-  return true;
-}
-
-/// Appends the message without its first bytes; there is room.
-void MessageWriter::append(const Message& message, std::size_t skip) {
-  const auto append_part = [&](Bytes part) {
-    const std::size_t skipped = std::min(skip, part.size());
-    skip -= skipped;
-    queue_.append(part.subspan(skipped));
-  };
-  append_part(message.head());
-  for (const Bytes& part : message.payload) append_part(part);
+  for (const Bytes& part : message) {
+    const std::size_t skipped = std::min(written, part.size());
+    written -= skipped;
+    rest_.append(part.subspan(skipped));
+  }
+  has_rest_.store(true, std::memory_order_relaxed);
 }
 
 }  // namespace localsocket::detail

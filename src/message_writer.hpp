@@ -1,8 +1,7 @@
 // The sending half of a MessageStream.
 //
-// One queue holds what is to be written before anything else: messages that were queued, and the rest of one whose
-// writing was interrupted. Each message has a place in the stream's order from its first byte on, so the rest always
-// goes first.
+// It keeps the rest of a message whose writing was interrupted. A message has its place in the stream from its first
+// byte on, so that rest goes before anything else.
 #pragma once
 
 #include <localsocket/stream.hpp>
@@ -11,6 +10,7 @@
 #include "frame.hpp"
 #include "turn.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <span>
@@ -19,41 +19,59 @@
 
 namespace localsocket::detail {
 
+using Bytes = std::span<const std::byte>;
+
+inline std::size_t total_size(std::span<const Bytes> parts) noexcept {
+  std::size_t size = 0;
+  for (const Bytes& part : parts) size += part.size();
+  return size;
+}
+
+/// A payload in parts, and the header it gets.
+struct Message {
+  explicit Message(std::span<const Bytes> parts) noexcept
+      : payload(parts), size(total_size(parts)), header_size(encode_length(size, header)) {}
+
+  std::size_t total() const noexcept { return header_size + size; }
+
+  void copy_to(std::byte* to) const noexcept {
+    to = std::copy_n(header.data(), header_size, to);
+    for (const Bytes& part : payload) to = std::copy_n(part.data(), part.size(), to);
+  }
+
+  std::span<const Bytes> payload;
+  Header header;
+  std::size_t size;
+  std::size_t header_size;
+};
+
 class MessageWriter {
  public:
-  using Bytes = std::span<const std::byte>;
+  MessageWriter(std::size_t max_size, Bytes unsent);
 
-  MessageWriter(std::size_t max_size, std::size_t batch_size, Bytes unsent);
+  std::size_t max_size() const noexcept { return max_size_; }
 
-  // These do what MessageStream says. False: not a byte of the message was taken.
+  // What MessageStream says of them. False: not a byte of the message was written.
   bool send(LocalStream& stream, std::span<const Bytes> payload, const Wait& wait, std::error_code& ec);
-  bool queue(LocalStream& stream, std::span<const Bytes> payload, const Wait& wait, std::error_code& ec);
   void flush(LocalStream& stream, const Wait& wait, std::error_code& ec);
 
+  /// Writes messages with their headers; returns the size of those that have been begun or written, from the first on.
+  std::size_t send_framed(LocalStream& stream, Bytes messages, const Wait& wait, std::error_code& ec);
+
   void cancel() noexcept { turn_.cancel(); }
-  /// From any thread.
-  std::size_t unsent_size() const noexcept { return unsent_size_.load(std::memory_order_relaxed); }
-  /// No call may be running.
-  Bytes unsent() const noexcept { return queue_.bytes(); }
+  bool has_unsent() const noexcept { return has_rest_.load(std::memory_order_relaxed); }  // from any thread
+  Bytes unsent() const noexcept { return rest_.bytes(); }                                 // no call may be running
 
  private:
-  struct Message;
-
-  bool check(const Message& message, std::error_code& ec) const noexcept;
-  bool write(LocalStream& stream, const Message& message, const Wait& wait, std::error_code& ec);
-  bool write_small(LocalStream& stream, const Message& message, const Wait& wait, std::error_code& ec);
-  void write_queue(LocalStream& stream, const Wait& wait, std::error_code& ec);
-  bool keep_rest(LocalStream& stream, const Message& message, std::size_t written);
-  void append(const Message& message, std::size_t skip);
-  void give_back_memory() noexcept;
-  void publish() noexcept { unsent_size_.store(queue_.size(), std::memory_order_relaxed); }
+  std::size_t write_small(LocalStream& stream, const Message& message, const Wait& wait, std::error_code& ec);
+  std::size_t write(LocalStream& stream, std::span<const Bytes> parts, const Wait& wait, std::error_code& ec);
+  void keep_rest(LocalStream& stream, std::span<const Bytes> message, std::size_t written);
 
   std::size_t max_size_;
-  std::size_t batch_size_;
   Turn turn_;
-  ByteQueue queue_;
-  std::vector<Bytes> parts_;  // of one write; kept for its memory
-  std::atomic<std::size_t> unsent_size_{0};
+  ByteQueue rest_;
+  std::vector<Bytes> parts_;  // of one write, the rest first; kept for its memory
+  std::atomic<bool> has_rest_{false};
 };
 
 }  // namespace localsocket::detail

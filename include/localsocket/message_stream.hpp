@@ -6,6 +6,7 @@
 #include <localsocket/wait.hpp>
 
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,11 +24,9 @@ class MessageChannel;
 struct MessageOptions {
   /// The largest message to send or receive, in bytes of payload.
   std::size_t max_size = 16 * 1024 * 1024;
-  /// How many bytes, lengths included, queue() collects before it writes them.
-  std::size_t batch_size = 64 * 1024;
 };
 
-/// A connection that carries messages. Move-only; the destructor closes the stream and does not flush().
+/// A connection that carries messages. Move-only; the destructor closes the stream.
 ///
 ///     MessageStream messages(LocalStream::connect("echo.example"));
 ///     messages.send("ping");
@@ -37,7 +36,7 @@ struct MessageOptions {
 /// may be empty. These are the bytes of protobuf's delimited format and of LUCI's recordio. Received lengths may have a
 /// longer form, of ten bytes at most.
 ///
-/// **Threads.** Any number of threads may send, queue and flush while one receives. The messages of several senders
+/// **Threads.** Any number of threads may send and flush while one receives. The messages of several senders
 /// never interleave; while one writes the others wait, as long as their Wait and the stream's write time-out let them.
 /// Moving, assigning, release() and the destructor need the object alone.
 ///
@@ -48,15 +47,15 @@ struct MessageOptions {
 /// **Interruptions.** A time-out, a stop request, cancel() or nonblocking mode may end a call at any byte of a message.
 /// Nothing is lost and nothing repeated: the next receive, or the next send or flush, goes on from there.
 ///
-/// **Memory.** None until it is used; then 64 KiB for reading ahead and batch_size for queue(). A large message takes
-/// memory as it arrives, never more than twice what is there and 64 KiB. No allocation for each message.
+/// **Memory.** 64 KiB for reading ahead, from the first receive on. A large message takes memory as it arrives, never
+/// more than twice what is there and 64 KiB. No allocation for each message.
 class LOCALSOCKET_EXPORT MessageStream {
  public:
   /// What a MessageStream is made of.
   struct Parts {
     LocalStream stream;
     std::vector<std::byte> unread;  ///< received, but not yet as a message: these come before what the stream gives
-    std::vector<std::byte> unsent;  ///< queued, or the rest of a message: these go before anything else is written
+    std::vector<std::byte> unsent;  ///< the rest of a message: these go before anything else is written
   };
 
   /// Not connected: every call gives Errc::closed.
@@ -68,8 +67,8 @@ class LOCALSOCKET_EXPORT MessageStream {
   MessageStream& operator=(MessageStream&& other) noexcept;
   ~MessageStream();
 
-  /// Sends one message, by one system call if the connection takes it at once; what was queued goes first, by the same
-  /// call. A list of spans is one message of all their bytes.
+  /// Sends one message, by one system call if the connection takes it at once. A list of spans is one message of all
+  /// their bytes.
   ///
   /// The error_code form returns whether the message was taken. False: not a byte of it was, and it may be sent again.
   /// True with an error: the call ended inside the message; its rest is kept and goes first with the next send or
@@ -85,26 +84,13 @@ class LOCALSOCKET_EXPORT MessageStream {
   bool send(std::string_view message, const Wait& wait, std::error_code& ec);
   bool send(std::string_view message, std::error_code& ec);
 
-  /// The same, but keeps a copy until batch_size bytes have come together, flush() or send(). Writes, and so may wait,
-  /// only when the message does not fit any more; one larger than batch_size is sent. An error of that write with
-  /// false: the message was not queued, those before it are still there.
-  void queue(std::span<const std::byte> message, const Wait& wait = {});
-  bool queue(std::span<const std::byte> message, const Wait& wait, std::error_code& ec);
-  bool queue(std::span<const std::byte> message, std::error_code& ec);
-  void queue(std::span<const std::span<const std::byte>> parts, const Wait& wait = {});
-  bool queue(std::span<const std::span<const std::byte>> parts, const Wait& wait, std::error_code& ec);
-  bool queue(std::span<const std::span<const std::byte>> parts, std::error_code& ec);
-  void queue(std::string_view message, const Wait& wait = {});
-  bool queue(std::string_view message, const Wait& wait, std::error_code& ec);
-  bool queue(std::string_view message, std::error_code& ec);
-
-  /// Writes all that was queued, and the rest of an interrupted message; by one system call if the connection takes it.
+  /// Writes the rest of an interrupted message, if there is one.
   void flush(const Wait& wait = {});
   void flush(const Wait& wait, std::error_code& ec);
   void flush(std::error_code& ec);
 
-  /// How many bytes wait for a flush. From any thread.
-  std::size_t unsent_size() const noexcept;
+  /// Whether the rest of an interrupted message waits for a send or flush. From any thread.
+  bool has_unsent() const noexcept;
 
   /// Receives the next message without a copy: a view that is valid until the next call of receive or next_size, or
   /// until the object is moved, released or destroyed. Nothing, without an error: the peer ended the stream after a
@@ -158,8 +144,84 @@ class LOCALSOCKET_EXPORT MessageStream {
   Parts release();
 
  private:
+  friend class MessageBatch;
+
   LocalStream stream_;
   std::unique_ptr<detail::MessageChannel> channel_;  // the buffers and the senders' lock
+};
+
+/// Messages that go out together, many small ones by one system call. Move-only; the destructor does not flush().
+///
+///     MessageBatch batch(messages);
+///     for (const auto& event : events) batch.add(event);   // writes whenever 64 KiB have come together
+///     batch.flush();
+///
+/// It is for one thread, and adding takes no lock; any number of threads may each have one on the same MessageStream,
+/// which must stay where it is as long as they are used. Its memory is allocated by the first add().
+class LOCALSOCKET_EXPORT MessageBatch {
+ public:
+  static constexpr std::size_t default_size = 64 * 1024;
+
+  /// `size`: how many bytes, lengths included, it collects.
+  explicit MessageBatch(MessageStream& messages, std::size_t size = default_size) noexcept;
+  MessageBatch(MessageBatch&& other) noexcept;
+  MessageBatch& operator=(MessageBatch&& other) noexcept;
+  ~MessageBatch();
+
+  /// Adds a copy of the message. When it has no room for it, it flushes first, and that alone can wait; a message
+  /// larger than the whole batch is then sent. The error_code form returns whether the message was taken, as send()
+  /// does. False: it may be added again; those added before are kept, or sent. Errors: those of MessageStream::send.
+  void add(std::span<const std::byte> message, const Wait& wait = {}) {
+    if (!add_small(message)) add_any({&message, 1}, wait);
+  }
+  bool add(std::span<const std::byte> message, const Wait& wait, std::error_code& ec) {
+    ec.clear();
+    return add_small(message) || add_any({&message, 1}, wait, ec);
+  }
+  bool add(std::span<const std::byte> message, std::error_code& ec) { return add(message, {}, ec); }
+  void add(std::span<const std::span<const std::byte>> parts, const Wait& wait = {}) { add_any(parts, wait); }
+  bool add(std::span<const std::span<const std::byte>> parts, const Wait& wait, std::error_code& ec) {
+    return add_any(parts, wait, ec);
+  }
+  bool add(std::span<const std::span<const std::byte>> parts, std::error_code& ec) { return add_any(parts, {}, ec); }
+  void add(std::string_view message, const Wait& wait = {}) { add(std::as_bytes(std::span(message)), wait); }
+  bool add(std::string_view message, const Wait& wait, std::error_code& ec) {
+    return add(std::as_bytes(std::span(message)), wait, ec);
+  }
+  bool add(std::string_view message, std::error_code& ec) { return add(std::as_bytes(std::span(message)), {}, ec); }
+
+  /// Writes all that was added, and before it the rest of an interrupted message. When it ends early, what was not
+  /// begun stays in the batch, and the rest of a message that was begun in the stream: flush again.
+  void flush(const Wait& wait = {});
+  void flush(const Wait& wait, std::error_code& ec);
+  void flush(std::error_code& ec);
+
+  /// How many bytes, lengths included, wait for a flush.
+  std::size_t size() const noexcept { return used_; }
+  bool empty() const noexcept { return used_ == 0; }
+
+  /// Drops what was added since the last flush.
+  void clear() noexcept { used_ = 0; }
+
+ private:
+  // Inline, because with small messages a call would cost as much as the copy. One byte holds a length below 128.
+  bool add_small(std::span<const std::byte> message) noexcept {
+    if (message.size() > largest_small_ || message.size() >= capacity_ - used_) return false;
+    std::byte* const to = memory_.get() + used_;
+    *to = static_cast<std::byte>(message.size());
+    if (!message.empty()) std::memcpy(to + 1, message.data(), message.size());
+    used_ += 1 + message.size();
+    return true;
+  }
+  void add_any(std::span<const std::span<const std::byte>> parts, const Wait& wait);
+  bool add_any(std::span<const std::span<const std::byte>> parts, const Wait& wait, std::error_code& ec);
+
+  MessageStream* messages_;
+  std::unique_ptr<std::byte[]> memory_;
+  std::size_t capacity_ = 0;  // 0, and then size_
+  std::size_t used_ = 0;
+  std::size_t size_;
+  std::size_t largest_small_;
 };
 
 }  // namespace localsocket
