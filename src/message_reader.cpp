@@ -130,8 +130,8 @@ std::span<const std::byte> MessageReader::take(const Frame& frame) noexcept {
   return payload;
 }
 
-std::optional<std::span<const std::byte>> MessageReader::receive_any(LocalStream& stream, const Wait& wait,
-                                                                     std::error_code& ec) {
+std::optional<std::span<const std::byte>> MessageReader::receive(LocalStream& stream, const Wait& wait,
+                                                                 std::error_code& ec) {
   Reading reading(stream, wait);
   const auto frame = next(reading, ec);
   if (!frame || !complete(reading, *frame, ec)) return std::nullopt;

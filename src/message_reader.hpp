@@ -25,11 +25,20 @@ class MessageReader {
  public:
   MessageReader(std::size_t max_size, std::span<const std::byte> unread);
 
-  // These do what MessageStream::receive says. False or nothing: the end of the stream, or an error.
-  std::optional<std::span<const std::byte>> receive(LocalStream& stream, const Wait& wait, std::error_code& ec) {
-    const auto message = receive_short();
-    return message ? message : receive_any(stream, wait, ec);
+  /// The next message, if it is there already and its length takes one byte. (Not an optional: copying one, flag and
+  /// all, took longer than the rest.)
+  bool take_short(std::span<const std::byte>& message) noexcept {
+    const auto bytes = queue_.bytes();
+    if (bytes.empty()) return false;
+    const auto size = std::to_integer<std::size_t>(bytes.front());
+    if (size >= 0x80 || size >= bytes.size() || size > max_size_) return false;
+    queue_.consume(1 + size);
+    message = bytes.subspan(1, size);
+    return true;
   }
+
+  // These do what MessageStream::receive says. False or nothing: the end of the stream, or an error.
+  std::optional<std::span<const std::byte>> receive(LocalStream& stream, const Wait& wait, std::error_code& ec);
   std::optional<std::size_t> receive(LocalStream& stream, std::span<std::byte> buffer, const Wait& wait,
                                      std::error_code& ec);
   bool receive(LocalStream& stream, std::vector<std::byte>& message, const Wait& wait, std::error_code& ec);
@@ -47,16 +56,6 @@ class MessageReader {
     std::size_t total() const noexcept { return header_size + size; }
   };
 
-  /// The next message, if it is there already and its length takes one byte.
-  std::optional<std::span<const std::byte>> receive_short() noexcept {
-    const auto bytes = queue_.bytes();
-    if (bytes.empty()) return std::nullopt;
-    const auto size = std::to_integer<std::size_t>(bytes.front());
-    if (size >= 0x80 || size >= bytes.size() || size > max_size_) return std::nullopt;
-    queue_.consume(1 + size);
-    return bytes.subspan(1, size);
-  }
-  std::optional<std::span<const std::byte>> receive_any(LocalStream& stream, const Wait& wait, std::error_code& ec);
   std::optional<Frame> next(Reading& reading, std::error_code& ec);
   bool read_ahead(Reading& reading, std::error_code& ec);
   bool complete(Reading& reading, const Frame& frame, std::error_code& ec);

@@ -129,12 +129,18 @@ bool MessageStream::has_unsent() const noexcept { return channel_ && channel_->w
 // Receiving.
 
 std::optional<Bytes> MessageStream::receive(const Wait& wait, std::error_code& ec) {
+  if (Bytes message; channel_ && channel_->reader.take_short(message)) {
+    ec.clear();
+    return message;
+  }
   return receive_from(stream_, channel_, wait, ec);
 }
 
 std::optional<Bytes> MessageStream::receive(std::error_code& ec) { return receive(Wait(), ec); }
 
 std::optional<Bytes> MessageStream::receive(const Wait& wait) {
+  // With small messages all that follows, down to the error_code, would cost more than reading them.
+  if (Bytes message; channel_ && channel_->reader.take_short(message)) return message;
   return or_raise(receiving, stream_, [&](std::error_code& ec) { return receive(wait, ec); });
 }
 
