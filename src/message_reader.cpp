@@ -39,7 +39,7 @@ class Reading {
   std::size_t some(const Buffers& to, std::error_code& ec) {
     if (!started_ && !start()) return stream_.read_some(to, wait_, ec);
     if (is_late()) {
-      ec = error(Operation::transfer, std::errc::timed_out);
+      ec = error(Operation::read, std::errc::timed_out);
       return 0;
     }
     has_read_ = true;
@@ -87,7 +87,7 @@ bool MessageReader::read_ahead(Reading& reading, std::error_code& ec) {
   const std::size_t count = reading.some(queue_.room(), ec);
   queue_.commit(count);
   if (count != 0) return true;
-  if (!ec && !queue_.empty()) ec = error(Operation::transfer, Errc::malformed_message);  // cut short
+  if (!ec && !queue_.empty()) ec = error(Operation::read, Errc::malformed_message);  // cut short
   return false;
 }
 
@@ -96,11 +96,11 @@ std::optional<MessageReader::Frame> MessageReader::next(Reading& reading, std::e
     const Length length = decode_length(queue_.bytes());
     if (length.state == Length::State::complete) [[likely]] {
       if (length.value <= max_size_) return Frame{length.header_size, static_cast<std::size_t>(length.value)};
-      ec = error(Operation::transfer, Errc::message_too_large);
+      ec = error(Operation::read, Errc::message_too_large);
       return std::nullopt;
     }
     if (length.state == Length::State::malformed) {
-      ec = error(Operation::transfer, Errc::malformed_message);
+      ec = error(Operation::read, Errc::malformed_message);
       return std::nullopt;
     }
     if (queue_.capacity() > largest_kept) queue_.change_capacity(read_ahead_size);
@@ -144,7 +144,7 @@ std::optional<std::size_t> MessageReader::receive(LocalStream& stream, std::span
   const auto frame = next(reading, ec);
   if (!frame) return std::nullopt;
   if (frame->size > buffer.size()) {
-    ec = error(Operation::transfer, Errc::message_too_large);
+    ec = error(Operation::read, Errc::message_too_large);
     return std::nullopt;
   }
   if (is_direct(*frame)) {
@@ -229,7 +229,7 @@ bool MessageReader::receive_directly(Reading& reading, const Frame& frame, Grow 
     throw;
   }
   put_back();
-  if (!ec) ec = error(Operation::transfer, Errc::malformed_message);
+  if (!ec) ec = error(Operation::read, Errc::malformed_message);
   return false;
 }
 

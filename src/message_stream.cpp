@@ -40,7 +40,7 @@ auto call(const Channel& channel, std::error_code& ec, Function function) {
   if (channel) [[likely]] {
     return function(*channel);
   }
-  ec = detail::error(detail::Operation::transfer, Errc::closed);
+  ec = detail::error(detail::Operation::write, Errc::closed);
   return decltype(function(*channel))();
 }
 
@@ -248,7 +248,7 @@ bool MessageBatch::add_any(std::span<const Bytes> parts, const Wait& wait, std::
   return call(messages_->channel_, ec, [&](detail::MessageChannel& c) {
     const detail::Message message(parts);
     if (message.size > c.writer.max_size()) {
-      ec = detail::error(detail::Operation::transfer, Errc::message_too_large);
+      ec = detail::error(detail::Operation::write, Errc::message_too_large);
       return false;
     }
     if (message.total() > size_ - used_) flush(wait, ec);

@@ -33,7 +33,7 @@ MessageWriter::MessageWriter(std::size_t max_size, Bytes unsent) : max_size_(max
 bool MessageWriter::send(LocalStream& stream, std::span<const Bytes> payload, const Wait& wait, std::error_code& ec) {
   const Message message(payload);
   if (message.size > max_size_) {
-    ec = error(Operation::transfer, Errc::message_too_large);
+    ec = error(Operation::write, Errc::message_too_large);
     return false;
   }
   const Turn::Holder holder(turn_, stream, wait, ec);

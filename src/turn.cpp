@@ -1,13 +1,12 @@
 #include "turn.hpp"
 
+#include "call.hpp"
 #include "failure.hpp"
 
 #include <algorithm>
 #include <stop_token>
 
 namespace localsocket::detail {
-
-using Clock = Wait::Clock;
 
 void Turn::cancel() noexcept {
   {
@@ -23,20 +22,32 @@ void Turn::wake_one() noexcept {
   changed_.notify_one();
 }
 
+// Until `ready()`, or the Wait ends; returns which.
+template <class Ready>
+bool Turn::wait_until(const Wait& until, std::unique_lock<std::mutex>& lock, Ready ready) {
+  const Clock::time_point deadline = until.deadline({});
+  const std::stop_token& stop = until.stop_token();
+  if constexpr (has_stop_callback) {
+    // wait_until(time_point::max()) overflows in libstdc++ where it waits by the system's clock.
+    return until.is_limited() ? changed_.wait_until(lock, stop, deadline, ready) : changed_.wait(lock, stop, ready);
+  } else {
+    while (!ready()) {
+      const Clock::time_point now = Clock::now();
+      if (stop.stop_requested() || now >= deadline) return false;
+      changed_.wait_until(lock, std::min(deadline, now + stop_poll_interval));
+    }
+    return true;
+  }
+}
+
 void Turn::wait_to_enter(const Wait& until, std::error_code& ec) {
   std::unique_lock lock(mutex_);
   const std::uint32_t cancels = cancels_;
-  const std::stop_token& stop = until.stop_token();
-  const auto may_go_on = [&] { return cancels_ != cancels || state_.exchange(awaited) == free; };
-  bool woken = false;
-  if (until.is_limited()) {
-    woken = changed_.wait_until(lock, stop, until.deadline({}), may_go_on);
-  } else {
-    woken = changed_.wait(lock, stop, may_go_on);
-  }
-  if (woken && cancels_ == cancels) return;
-  const bool is_late = !woken && !stop.stop_requested();
-  ec = error(Operation::transfer, is_late ? std::errc::timed_out : std::errc::operation_canceled);
+  const auto ready = [&] { return cancels_ != cancels || state_.exchange(awaited) == free; };
+  const bool is_ready = wait_until(until, lock, ready);
+  if (is_ready && cancels_ == cancels) return;
+  const bool is_late = !is_ready && !until.stop_token().stop_requested();
+  ec = error(Operation::write, is_late ? std::errc::timed_out : std::errc::operation_canceled);
   // This may have been woken for a turn that it does not take: somebody else shall look.
   lock.unlock();
   changed_.notify_one();
@@ -47,7 +58,6 @@ void Turn::Holder::wait_for_turn(std::optional<Clock::duration> timeout, std::er
     const Clock::time_point now = Clock::now();
     Clock::time_point deadline = wait_->deadline(now);
     if (timeout) deadline = std::min(deadline, Wait(*timeout).deadline(now));
-    // wait_until(time_point::max()) overflows in libstdc++ where it waits by the system's clock.
     const bool is_limited = deadline != Clock::time_point::max();
     rest_ = is_limited ? Wait(deadline, wait_->stop_token()) : Wait(wait_->stop_token());
   }

@@ -30,6 +30,8 @@ class Turn {
     std::uint32_t expected = free;
     return state_.compare_exchange_strong(expected, held, std::memory_order_acquire, std::memory_order_relaxed);
   }
+  template <class Ready>
+  bool wait_until(const Wait& until, std::unique_lock<std::mutex>& lock, Ready ready);
   void wait_to_enter(const Wait& until, std::error_code& ec);
   void leave() noexcept {
     if (state_.exchange(free, std::memory_order_release) == awaited) wake_one();

@@ -13,6 +13,7 @@
 #include <localsocket/wait.hpp>          // IWYU pragma: export
 #include <localsocket/address.hpp>         // IWYU pragma: export
 #include <localsocket/error.hpp>           // IWYU pragma: export
+#include <localsocket/iostream.hpp>        // IWYU pragma: export
 #include <localsocket/listener.hpp>        // IWYU pragma: export
 #include <localsocket/message_stream.hpp>  // IWYU pragma: export
 #include <localsocket/options.hpp>         // IWYU pragma: export
