@@ -38,7 +38,8 @@ need_native() {
     'libfmt-dev: pkg-config --exists fmt' \
     'libgtest-dev: pkg-config --exists gtest' \
     'libgmock-dev: pkg-config --exists gmock' \
-    'libxxhash-dev: pkg-config --exists libxxhash'
+    'libxxhash-dev: pkg-config --exists libxxhash' \
+    'nlohmann-json3-dev: pkg-config --exists nlohmann_json'
 }
 
 need_windows() {
@@ -49,6 +50,7 @@ need_windows() {
     'wine64: command -v wine' \
     'libfmt-dev: test -e /usr/include/fmt/format.h' \
     'libxxhash-dev: test -e /usr/include/xxhash.h' \
+    'nlohmann-json3-dev: test -e /usr/include/nlohmann/json.hpp' \
     'googletest: test -e /usr/src/googletest/googlemock/src/gmock-all.cc'
   stage_wraps
 }
@@ -56,9 +58,10 @@ need_windows() {
 # Fills the directories that the wraps name from Debian's packages, so that a cross build downloads nothing. A
 # directory that Meson has downloaded itself stays as it is.
 stage_wraps() {
-  stage_wrap fmt /usr include
+  stage_wrap fmt /usr include:fmt
   stage_wrap gtest /usr/src/googletest googletest googlemock
   stage_wrap xxhash /usr/include xxhash.h
+  stage_wrap nlohmann_json /usr include:nlohmann
 }
 
 # stage_wrap WRAP FROM SUBDIRECTORY...
@@ -75,7 +78,7 @@ stage_wrap() {
   for sub in "$@"; do
     case $sub in
       # Never the whole of /usr/include: its C headers are another system's.
-      include) mkdir "$to/include" && ln -s "$from/include/fmt" "$to/include/fmt" ;;
+      include:*) mkdir "$to/include" && ln -s "$from/include/${sub#*:}" "$to/include/${sub#*:}" ;;
       *) ln -s "$from/$sub" "$to/$sub" ;;
     esac
   done

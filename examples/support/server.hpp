@@ -1,0 +1,62 @@
+// A thread for each client, until the listener is closed: what the example servers share.
+#pragma once
+
+#include <localsocket/localsocket.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <iostream>
+#include <list>
+#include <stop_token>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace example {
+
+/// Talks to one client. Destroying it asks the thread to stop, which ends the call that it waits in, and joins it.
+class ClientThread {
+ public:
+  using Body = std::function<void(localsocket::LocalStream stream, const std::stop_token& stop)>;
+
+  ClientThread(const Body& body, localsocket::LocalStream stream)
+      : thread_([this, body, stream = std::move(stream)](const std::stop_token& stop) mutable {
+          body(std::move(stream), stop);
+          is_done_ = true;
+        }) {}
+
+  bool is_done() const { return is_done_; }
+
+ private:
+  std::atomic<bool> is_done_ = false;
+  std::jthread thread_;
+};
+
+/// Runs `body` for each client, many at once, until a line or the end of standard input. `body` must not throw.
+inline void serve_until_line(const char* address, const ClientThread::Body& body) {
+  localsocket::LocalListener listener = localsocket::LocalListener::bind(address);
+  std::cout << "listening on " << listener.local_address().native() << std::endl;
+  std::list<ClientThread> clients;
+  const std::jthread acceptor([&] {
+    std::error_code ec;
+    for (;;) {
+      localsocket::LocalStream stream = listener.accept({}, ec);
+      if (ec == localsocket::Errc::closed) return;
+      clients.remove_if([](const ClientThread& client) { return client.is_done(); });
+      if (ec) {
+        // Out of descriptors, for example: the server goes on with the clients that it has.
+        std::cerr << "accept: " << ec.message() << '\n';
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      } else {
+        clients.emplace_back(body, std::move(stream));
+      }
+    }
+  });
+  std::string line;
+  std::getline(std::cin, line);
+  listener.close();
+}
+
+}  // namespace example

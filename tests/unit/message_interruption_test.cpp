@@ -1,0 +1,219 @@
+// A MessageStream whose stream is interrupted at every byte offset, one after the other: nothing is lost or repeated.
+#include <localsocket/message_stream.hpp>
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scripted_stream.hpp"
+
+namespace localsocket {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+using detail::Connection;
+using detail::scripted_stream;
+
+const std::array interruptions{std::errc::timed_out, std::errc::operation_canceled, std::errc::operation_would_block};
+
+Bytes payload(std::size_t size, unsigned seed) {
+  Bytes bytes;
+  for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<std::byte>((i * 31 + seed) % 251));
+  return bytes;
+}
+
+void append(Bytes& to, const Bytes& message) {
+  for (std::size_t rest = message.size(); true; rest /= 128) {
+    to.push_back(static_cast<std::byte>(rest % 128 + (rest > 127 ? 128 : 0)));
+    if (rest <= 127) break;
+  }
+  to.insert(to.end(), message.begin(), message.end());
+}
+
+Bytes framed(const std::vector<Bytes>& messages) {
+  Bytes bytes;
+  for (const Bytes& message : messages) append(bytes, message);
+  return bytes;
+}
+
+/// Each offset of a few small messages; of a large one those where something changes, and some between.
+std::vector<std::size_t> offsets(std::size_t size) {
+  std::vector<std::size_t> result;
+  for (std::size_t i = 0; i < size; i += size < 2000 || i < 400 || i + 400 > size || i % 65536 < 12 ? 1 : 997) {
+    result.push_back(i);
+  }
+  return result;
+}
+
+struct Script {
+  std::shared_ptr<Connection> connection = std::make_shared<Connection>();
+  MessageStream messages{scripted_stream(connection)};
+
+  void interrupt(std::size_t offset, std::size_t kind) {
+    connection->until_interruption = offset;
+    connection->ec = std::make_error_code(interruptions[kind % interruptions.size()]);
+  }
+};
+
+// Small, and with one that does not fit into what is read ahead or copied.
+const std::vector<std::vector<Bytes>> series{
+    {payload(150, 1), payload(0, 2), payload(3, 3), payload(127, 4), payload(128, 5)},
+    {payload(5, 6), payload(200000, 7), payload(0, 8), payload(70000, 9), payload(600, 10)},
+};
+
+// Receiving.
+
+using Receive = std::optional<Bytes> (*)(MessageStream&, std::error_code&);
+
+const std::array<Receive, 3> receives{
+    [](MessageStream& messages, std::error_code& ec) {
+      const auto view = messages.receive(ec);
+      return view ? std::optional(Bytes(view->begin(), view->end())) : std::nullopt;
+    },
+    [](MessageStream& messages, std::error_code& ec) {
+      Bytes message;
+      return messages.receive(message, ec) ? std::optional(message) : std::nullopt;
+    },
+    [](MessageStream& messages, std::error_code& ec) {
+      Bytes buffer(300000);
+      const auto size = messages.receive(std::span(buffer), ec);
+      if (size) buffer.resize(*size);
+      return size ? std::optional(buffer) : std::nullopt;
+    },
+};
+
+void receive_with_interruption(const std::vector<Bytes>& sent, Receive receive, std::size_t offset, std::size_t step,
+                               std::size_t kind) {
+  Script script;
+  script.connection->input = framed(sent);
+  script.connection->largest_step = step;
+  script.interrupt(offset, kind);
+  std::vector<Bytes> received;
+  int interrupted = 0;
+  std::error_code ec;
+  for (;;) {
+    if (auto message = receive(script.messages, ec)) {
+      received.push_back(*message);
+    } else if (ec) {
+      ASSERT_TRUE(ec == interruptions[kind % interruptions.size()]) << ec.message();
+      ++interrupted;
+    } else {
+      break;
+    }
+  }
+  ASSERT_EQ(interrupted, 1);
+  ASSERT_TRUE(received == sent) << "at " << offset << " in steps of " << step;
+}
+
+TEST(MessageInterruptionTest, AReceiveAtEveryByte) {
+  for (const Receive receive : receives) {
+    for (const std::size_t offset : offsets(framed(series[0]).size())) {
+      for (const std::size_t step : {std::size_t{1}, std::size_t{7}, SIZE_MAX}) {
+        receive_with_interruption(series[0], receive, offset, step, offset);
+      }
+    }
+  }
+}
+
+TEST(MessageInterruptionTest, AReceiveOfLargeMessages) {
+  for (const Receive receive : receives) {
+    for (const std::size_t offset : offsets(framed(series[1]).size())) {
+      receive_with_interruption(series[1], receive, offset, 65536, offset);
+    }
+  }
+}
+
+// Sending.
+
+TEST(MessageInterruptionTest, ASendAtEveryByte) {
+  for (const auto& sent : series) {
+    const Bytes expected = framed(sent);
+    for (const std::size_t offset : offsets(expected.size())) {
+      Script script;
+      script.interrupt(offset, offset);
+      int interrupted = 0;
+      std::error_code ec;
+      for (const Bytes& message : sent) {
+        const std::size_t before = script.connection->output.size();
+        while (!script.messages.send(message, ec)) {
+          ASSERT_TRUE(ec);
+          ASSERT_EQ(script.connection->output.size(), before) << "something of a message that was not taken";
+          ++interrupted;
+        }
+        if (ec) ++interrupted;
+        ASSERT_EQ(static_cast<bool>(ec), script.messages.has_unsent());
+      }
+      script.messages.flush();
+      ASSERT_FALSE(script.messages.has_unsent());
+      ASSERT_EQ(interrupted, 1);
+      ASSERT_TRUE(script.connection->output == expected) << "at " << offset;
+    }
+  }
+}
+
+TEST(MessageInterruptionTest, AFlushOfTheRestAtEveryByte) {
+  const std::vector<Bytes> sent{payload(300, 1), payload(20, 2)};
+  const Bytes expected = framed(sent);
+  const std::size_t size = framed({sent[0]}).size();
+  for (std::size_t first = 1; first < size; ++first) {
+    for (std::size_t second = 0; second < size - first; second += 5) {
+      Script script;
+      std::error_code ec;
+      script.interrupt(first, 0);
+      ASSERT_TRUE(script.messages.send(sent[0], ec));
+      script.interrupt(second, 1);
+      if (second % 2 == 0) {
+        script.messages.flush(ec);
+      } else {
+        ASSERT_FALSE(script.messages.send(sent[1], ec));  // the rest is not through yet
+      }
+      ASSERT_TRUE(ec == std::errc::operation_canceled);
+      script.messages.send(sent[1]);
+      ASSERT_TRUE(script.connection->output == expected) << first << ", " << second;
+    }
+  }
+}
+
+TEST(MessageInterruptionTest, ABatchAtEveryByte) {
+  for (const auto& sent : series) {
+    const Bytes expected = framed(sent);
+    for (const std::size_t offset : offsets(expected.size())) {
+      Script script;
+      MessageBatch batch(script.messages, 300);
+      script.interrupt(offset, offset);
+      std::error_code ec;
+      for (const Bytes& message : sent) {
+        while (!batch.add(message, ec)) ASSERT_TRUE(ec);
+      }
+      batch.flush(ec);
+      if (ec) batch.flush();
+      script.messages.flush();
+      ASSERT_TRUE(batch.empty());
+      ASSERT_TRUE(script.connection->output == expected) << "at " << offset;
+    }
+  }
+}
+
+TEST(MessageInterruptionTest, ReleaseAtEveryByteHandsEverythingOver) {
+  const Bytes expected = framed(series[0]);
+  for (std::size_t offset = 0; offset < expected.size(); ++offset) {
+    Script script;
+    script.connection->input = expected;
+    script.interrupt(offset, 0);
+    std::vector<Bytes> received;
+    std::error_code ec;
+    while (auto message = receives[0](script.messages, ec)) received.push_back(*message);
+    ASSERT_TRUE(ec);
+    MessageStream again(script.messages.release());
+    while (auto message = receives[1](again, ec)) received.push_back(*message);
+    ASSERT_FALSE(ec);
+    ASSERT_TRUE(received == series[0]) << "at " << offset;
+  }
+}
+
+}  // namespace
+}  // namespace localsocket
