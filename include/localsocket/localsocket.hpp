@@ -1,22 +1,14 @@
 // All of the portable API.
 #pragma once
 
-#include <localsocket/address.hpp>       // IWYU pragma: export
-#include <localsocket/child_output.hpp>  // IWYU pragma: export
-#include <localsocket/error.hpp>         // IWYU pragma: export
-#include <localsocket/listener.hpp>      // IWYU pragma: export
-#include <localsocket/options.hpp>       // IWYU pragma: export
-#include <localsocket/peer.hpp>          // IWYU pragma: export
-#include <localsocket/platform.hpp>      // IWYU pragma: export
-#include <localsocket/stream.hpp>        // IWYU pragma: export
-#include <localsocket/trace.hpp>         // IWYU pragma: export
-#include <localsocket/wait.hpp>          // IWYU pragma: export
 #include <localsocket/address.hpp>         // IWYU pragma: export
+#include <localsocket/child_output.hpp>    // IWYU pragma: export
 #include <localsocket/error.hpp>           // IWYU pragma: export
 #include <localsocket/iostream.hpp>        // IWYU pragma: export
 #include <localsocket/listener.hpp>        // IWYU pragma: export
 #include <localsocket/message_stream.hpp>  // IWYU pragma: export
 #include <localsocket/options.hpp>         // IWYU pragma: export
+#include <localsocket/peer.hpp>            // IWYU pragma: export
 #include <localsocket/platform.hpp>        // IWYU pragma: export
 #include <localsocket/stream.hpp>          // IWYU pragma: export
 #include <localsocket/trace.hpp>           // IWYU pragma: export
