@@ -22,6 +22,7 @@ struct Platform {
   // Streams
   bool can_half_close;     ///< shutdown() works; else operation_not_supported
   bool scatters_reads;     ///< read_some into several buffers fills more than the first
+  bool can_drain;          ///< drain() can tell what the peer has read; else operation_not_supported
   std::size_t exact_room;  ///< bytes a connection takes while nobody reads, to the byte; 0 is not defined
 
   // Addresses
@@ -81,6 +82,7 @@ inline constexpr Platform unix_sockets{
     .name = "Unix domain sockets",
     .can_half_close = true,
     .scatters_reads = true,
+    .can_drain = on_linux,
     .exact_room = 0,
     .named_suffix = ".sock",
     .path_prefix = "/tmp/",
@@ -119,6 +121,7 @@ inline constexpr Platform named_pipes{
     .name = "Windows named pipes",
     .can_half_close = false,
     .scatters_reads = false,
+    .can_drain = true,
     .exact_room = 64 * 1024,
     .named_suffix = "",
     .path_prefix = R"(\\.\pipe\)",

@@ -21,10 +21,12 @@ std::map<std::string, ChildBody, std::less<>>& bodies() {
 
 bool register_child(const char* name, ChildBody body) { return bodies().emplace(name, body).second; }
 
-ChildProcess spawn(std::string_view name, const ChildArguments& args) {
+ChildProcess spawn(std::string_view name, const ChildArguments& args) { return spawn_into(invalid_handle, name, args); }
+
+ChildProcess spawn_into(NativeHandle output, std::string_view name, const ChildArguments& args) {
   std::vector<std::string> command_line{detail::program_path(), std::string(option).append(name)};
   command_line.insert(command_line.end(), args.begin(), args.end());
-  return detail::spawn_program(command_line);
+  return detail::spawn_program(command_line, output);
 }
 
 void report(std::string_view line) {

@@ -12,6 +12,7 @@
 //     EXPECT_EQ(child.wait(), 0);
 #pragma once
 
+#include <localsocket/platform.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +54,10 @@ class ChildProcess {
 /// Starts this program again, to run the function registered under that name.
 ChildProcess spawn(std::string_view name, const ChildArguments& args = {});
 
+/// The same with that handle, instead of a pipe to this process, as the child's standard output; there are no lines to
+/// read then. On Windows it must be inheritable.
+ChildProcess spawn_into(NativeHandle output, std::string_view name, const ChildArguments& args = {});
+
 /// In a child: tells the parent's read_line().
 void report(std::string_view line);
 
@@ -62,8 +67,8 @@ std::optional<int> run_as_child(int argc, char** argv);
 bool register_child(const char* name, ChildBody body);
 
 namespace detail {
-/// The system's part of spawn().
-ChildProcess spawn_program(const std::vector<std::string>& command_line);
+/// The system's part of spawn() and, with a valid handle, of spawn_into().
+ChildProcess spawn_program(const std::vector<std::string>& command_line, NativeHandle output);
 /// The path of this program, as spawn_program() takes it.
 std::string program_path();
 }  // namespace detail

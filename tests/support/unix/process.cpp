@@ -36,14 +36,14 @@ void check(int error, const char* what) {
 
 }  // namespace
 
-ChildProcess detail::spawn_program(const std::vector<std::string>& command_line) {
+ChildProcess detail::spawn_program(const std::vector<std::string>& command_line, NativeHandle output) {
   int ends[2];
   if (::pipe(ends) != 0) check(errno, "pipe");
   for (const int end : ends) ::fcntl(end, F_SETFD, FD_CLOEXEC);
 
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, output != invalid_handle ? output : ends[1], STDOUT_FILENO);
 
   std::vector<char*> argv;
   for (const auto& argument : command_line) argv.push_back(const_cast<char*>(argument.c_str()));

@@ -42,7 +42,7 @@ std::string quoted(const std::string& argument) {
 
 }  // namespace
 
-ChildProcess detail::spawn_program(const std::vector<std::string>& command_line) {
+ChildProcess detail::spawn_program(const std::vector<std::string>& command_line, NativeHandle output) {
   std::string text;
   for (const auto& argument : command_line) text.append(text.empty() ? "" : " ").append(quoted(argument));
   std::wstring command = wide(text);
@@ -60,7 +60,7 @@ ChildProcess detail::spawn_program(const std::vector<std::string>& command_line)
   STARTUPINFOW startup{};
   startup.cb = sizeof startup;
   startup.dwFlags = STARTF_USESTDHANDLES;
-  startup.hStdOutput = write_end;
+  startup.hStdOutput = output != invalid_handle ? output : write_end;
   startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
   PROCESS_INFORMATION process{};
   const BOOL created =

@@ -1,0 +1,133 @@
+// A connection as a child's standard output.
+#include <cstdio>
+#include <string>
+#include <utility>
+
+#include "support/handles.hpp"
+#include "support/listening.hpp"
+#include "support/process.hpp"
+#include "support/test.hpp"
+
+namespace localsocket::test {
+namespace {
+
+/// An ordinary program: it prints, and knows nothing of where that goes.
+CHILD_PROCESS(print_and_exit) {
+  for (int i = 0; i < std::stoi(args[0]); ++i) std::printf("line %d;", i);
+  return 0;
+}
+
+CHILD_PROCESS(print_and_hang) {
+  report("here");
+  Event().wait();
+  return 1;
+}
+
+std::string lines(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += "line " + std::to_string(i) + ";";
+  return text;
+}
+
+TEST(ChildOutput, IsWhatTheChildPrintsAndThenTheEnd) {
+  LocalListener listener = listening();
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  ChildProcess child = spawn_into(output.native_handle(), "print_and_exit", {"3"});
+  output.close();
+  EXPECT_EQ(text_until_end(server), lines(3));
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST(ChildOutput, OfMoreThanABufferWaitsForTheReader) {
+  LocalListener listener = listening();
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  ChildProcess child = spawn_into(output.native_handle(), "print_and_exit", {"50000"});
+  output.close();
+  EXPECT_EQ(text_until_end(server), lines(50'000));
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST(ChildOutput, DoesNotEndWhileTheParentHasItsCopy) {
+  LocalListener listener = listening();
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  ChildProcess child = spawn_into(output.native_handle(), "print_and_exit", {"1"});
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_EQ(read_text(server, 7), "line 0;");
+  Bytes byte(1);
+  EXPECT_OUTCOME(read_some(server, byte, 20ms), 0, std::errc::timed_out);
+  output.close();
+  EXPECT_OUTCOME(read_some(server, byte), 0, success);
+}
+
+TEST(ChildOutput, DoesNotEndWhileTheChildLives) {
+  LocalListener listener = listening();
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  ChildProcess child = spawn_into(output.native_handle(), "print_and_hang");
+  output.close();
+  EXPECT_EQ(read_text(server, 4), "here");
+  Bytes rest(8);
+  while (read_some(server, rest, 20ms).count > 0) {  // the line's end
+  }
+  EXPECT_OUTCOME(read_some(server, rest, 20ms), 0, std::errc::timed_out);
+  child.kill();
+  EXPECT_OUTCOME(read_some(server, rest), 0, success);
+}
+
+TEST(ChildOutput, GoesToAListenerThatOnlyReads) {
+  LocalListener listener = listening({.direction = Direction::client_to_server});
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  ChildProcess child = spawn_into(output.native_handle(), "print_and_exit", {"1"});
+  output.close();
+  EXPECT_EQ(text_until_end(server), lines(1));
+}
+
+TEST(ChildOutput, DoesNotGoToAListenerThatOnlyWrites) {
+  const LocalListener listener = listening({.direction = Direction::server_to_client});
+  std::error_code ec;
+  const ChildOutput output = ChildOutput::connect(listener.local_address(), 0s, {}, ec);
+  EXPECT_CODE(ec, std::errc::permission_denied);
+  EXPECT_FALSE(output.is_open());
+}
+
+TEST(ChildOutput, ToNobodyIsRefused) {
+  std::error_code ec;
+  const ChildOutput output = ChildOutput::connect(LocalAddress::unique(), 0s, {}, ec);
+  EXPECT_CODE(ec, std::errc::connection_refused);
+  EXPECT_FALSE(output.is_open());
+  EXPECT_EQ(output.native_handle(), invalid_handle);
+  EXPECT_THROWS_CODE(ChildOutput::connect(LocalAddress::unique(), 0s), std::errc::connection_refused);
+}
+
+TEST(ChildOutput, IsMovedAndReleasedLikeAnyOwner) {
+  LocalListener listener = listening();
+  ChildOutput first = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  const NativeHandle handle = first.native_handle();
+  ChildOutput second = std::move(first);
+  EXPECT_FALSE(first.is_open());  // NOLINT(bugprone-use-after-move): that is the point
+  EXPECT_EQ(second.native_handle(), handle);
+  {
+    const ForeignHandle released("output", second.release());
+    EXPECT_EQ(released.get(), handle);
+    EXPECT_FALSE(second.is_open());
+    second.close();
+    EXPECT_TRUE(is_open_handle(handle));
+  }
+  EXPECT_EQ(text_until_end(server), "");
+}
+
+TEST(ChildOutput, AssignmentClosesWhatWasThere) {
+  LocalListener listener = listening();
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  output = ChildOutput();
+  EXPECT_EQ(text_until_end(server), "");
+}
+
+}  // namespace
+}  // namespace localsocket::test
