@@ -22,7 +22,7 @@ std::shared_ptr<Connection> Acceptor::accept(const Wait& wait, std::error_code& 
   if (ec) return nullptr;
   auto connection = std::make_shared<Connection>(std::move(stream), address_, LocalAddress());
   connection->restrict(direction_ != Direction::server_to_client, direction_ != Direction::client_to_server);
-  connection->hold(quota_);
+  connection->hold(std::make_shared<Place>(quota_));
   return connection;
 }
 

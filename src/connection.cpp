@@ -17,6 +17,10 @@ std::size_t Connection::run(Operation operation, Lane& lane, const Wait& wait, s
     }
   }
   if (lane.is_closed()) [[unlikely]] {
+    // What the end of a half's direction looks like to a call that was waiting.
+    const bool was_ended = (operation == Operation::read && moved == 0 && !ec) ||
+                           (operation == Operation::write && ec == std::errc::broken_pipe);
+    if (was_ended) ec = error(operation, Errc::closed);
     close_if_idle();
   }
   return moved;
@@ -93,6 +97,7 @@ std::shared_ptr<Connection> Connection::duplicate(std::error_code& ec) {
   if (ec) return nullptr;
   auto connection = std::make_shared<Connection>(std::move(copy), local_, peer_);
   connection->restrict(reading_.is_usable(), writing_.is_usable());
+  if (place_ && place_->share()) connection->hold(place_);
   return connection;
 }
 
@@ -124,27 +129,34 @@ void Connection::close_if_idle() noexcept {
 
 void Connection::close_half(bool reads) noexcept {
   Lane& lane = reads ? reading_ : writing_;
-  if (lane.is_closed()) return;
   const Lane& other = reads ? writing_ : reading_;
   std::error_code cannot;  // a byte-type pipe: the direction ends with the connection then
-  if (!other.is_closed()) shutdown(reads ? Shutdown::read : Shutdown::write, cannot);
-  lane.close();
+  {
+    const Call holding(lane, Wait());  // the handle
+    if (!lane.is_closed()) {
+      // Before the shutdown, or calls that wait would take its effect for the peer's.
+      lane.close();
+      Lane own;
+      Call call(own, Wait());
+      if (!other.is_closed()) native_.shutdown(reads ? Shutdown::read : Shutdown::write, call, cannot);
+    }
+  }
   if (!is_open()) close();
 }
 
 void Connection::close() noexcept {
   mark_closed();
   close_if_idle();
-  give_quota_back();
+  leave_place();
 }
 
-void Connection::give_quota_back() noexcept {
-  if (quota_ && !gave_quota_back_.exchange(true)) quota_->give_back();
+void Connection::leave_place() noexcept {
+  if (place_ && !has_left_.exchange(true)) place_->leave();
 }
 
 NativeHandle Connection::release() noexcept {
   mark_closed();
-  give_quota_back();
+  leave_place();
   return native_.release();
 }
 

@@ -24,8 +24,8 @@ class Connection {
   /// Before any call: which of the two directions this end has.
   void restrict(bool reads, bool writes) noexcept;
 
-  /// Before any call: where one is given back when the connection closes.
-  void hold(std::shared_ptr<Quota> quota) noexcept { quota_ = std::move(quota); }
+  /// Before any call: the place that it leaves when it closes.
+  void hold(std::shared_ptr<Place> place) noexcept { place_ = std::move(place); }
 
   std::size_t read_some(ReadBuffers to, const Wait& wait, std::error_code& ec);
   std::size_t write_some(WriteBuffers from, const Wait& wait, std::error_code& ec);
@@ -56,12 +56,12 @@ class Connection {
   std::size_t move_all(Operation operation, Bytes bytes, Call& call, std::error_code& ec, Move move);
   Lane& any_open_lane() noexcept;
   void mark_closed() noexcept;
-  void give_quota_back() noexcept;
+  void leave_place() noexcept;
   void close_if_idle() noexcept;
 
   NativeStream native_;
-  std::shared_ptr<Quota> quota_;
-  std::atomic<bool> gave_quota_back_{false};
+  std::shared_ptr<Place> place_;
+  std::atomic<bool> has_left_{false};
   LocalAddress local_;
   LocalAddress peer_;
   Lane reading_;

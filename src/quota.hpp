@@ -5,6 +5,9 @@
 
 #include <atomic>
 #include <limits>
+#include <memory>
+#include <optional>
+#include <utility>
 
 namespace localsocket::detail {
 
@@ -41,6 +44,27 @@ class Quota {
 
   Lane accepting_;
   std::atomic<unsigned> free_;
+};
+
+/// What a connection has taken of a quota, shared by its duplicates: the last one gives it back.
+class Place {
+ public:
+  explicit Place(std::shared_ptr<Quota> quota) noexcept : quota_(std::move(quota)) {}
+
+  /// For one more; false if all have left.
+  bool share() noexcept {
+    unsigned sharing = sharing_.load();
+    while (sharing != 0 && !sharing_.compare_exchange_weak(sharing, sharing + 1)) {
+    }
+    return sharing != 0;
+  }
+  void leave() noexcept {
+    if (--sharing_ == 0) quota_->give_back();
+  }
+
+ private:
+  std::shared_ptr<Quota> quota_;
+  std::atomic<unsigned> sharing_{1};
 };
 
 }  // namespace localsocket::detail

@@ -158,6 +158,31 @@ TEST_P(Halves, ClosingTheReaderEndsACallThatWaits) {
   EXPECT_EQ(read_text(server, 5), "still");
 }
 
+TEST_P(Halves, ClosingTheWriterEndsACallThatWaits) {
+  auto writing = run_async([&] {
+    std::error_code ec;
+    writer.write_all(some_bytes(16_MiB), {}, ec);
+    return ec;
+  });
+  writing.wait_until_blocked_for(long_wait);
+  writer.close();
+  EXPECT_TRUE(writing.finished_within(soon()));
+  EXPECT_CODE(writing.result(), Errc::closed);
+  server.write_all("pong");
+  EXPECT_EQ(read_by_reader(4), "pong");
+}
+
+TEST_P(Halves, AWriterWhoseTimeIsOverStillEndsItsDirectionWhereThatCanBe) {
+  writer.set_deadline(Clock::now());
+  writer.close();
+  Bytes byte(1);
+  if (platform.can_half_close) {
+    EXPECT_OUTCOME(read_some(server, byte, soon()), 0, success);
+  } else {
+    EXPECT_OUTCOME(read_some(server, byte, 0s), 0, std::errc::timed_out);
+  }
+}
+
 TEST_P(Halves, CancelIsForTheirOwnDirectionAlone) {
   auto reading = run_async([&] { return read_by_reader(4); });
   reading.wait_until_blocked();

@@ -65,7 +65,7 @@ std::size_t send_descriptors(NativeHandle stream, std::span<const int> descripto
                              const Wait& wait, std::error_code& ec) {
   ec.clear();
   if (bytes.empty() || descriptors.size() > most_descriptors) {
-    ec = error(Operation::write, std::errc::invalid_argument);
+    ec = error(Operation::other, std::errc::invalid_argument);
     return 0;
   }
   iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};  // sendmsg only reads
