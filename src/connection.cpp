@@ -137,7 +137,8 @@ void Connection::close_half(bool reads) noexcept {
       // Before the shutdown, or calls that wait would take its effect for the peer's.
       lane.close();
       Lane own;
-      Call call(own, Wait());
+      const Wait at_once(Clock::duration::zero());  // closing does not wait
+      Call call(own, at_once);
       if (!other.is_closed()) native_.shutdown(reads ? Shutdown::read : Shutdown::write, call, cannot);
     }
   }
