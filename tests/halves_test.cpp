@@ -77,7 +77,9 @@ TEST_P(Halves, OfOneStreamAreReunited) {
 }
 
 TEST_P(Halves, OfTwoStreamsStayWithTheirOwner) {
-  auto [other_reader, other_writer] = std::move(server).split();
+  auto others = std::move(server).split();
+  LocalReader& other_reader = others.first;
+  LocalWriter& other_writer = others.second;
   std::error_code ec;
   const LocalStream none = LocalStream::reunite(std::move(reader), std::move(other_writer), ec);
   EXPECT_CODE(ec, std::errc::invalid_argument);
