@@ -20,10 +20,11 @@ struct Platform {
   std::string_view name;
 
   // Streams
-  bool can_half_close;     ///< shutdown() works; else operation_not_supported
-  bool scatters_reads;     ///< read_some into several buffers fills more than the first
-  bool can_drain;          ///< drain() can tell what the peer has read; else operation_not_supported
-  std::size_t exact_room;  ///< bytes a connection takes while nobody reads, to the byte; 0 is not defined
+  bool can_half_close;             ///< shutdown() works; else operation_not_supported
+  bool scatters_reads;             ///< read_some into several buffers fills more than the first
+  bool can_drain;                  ///< drain() can tell what the peer has read; else operation_not_supported
+  bool drain_knows_what_was_lost;  ///< drain() tells a peer that left with bytes unread from one that read them
+  std::size_t exact_room;          ///< bytes a connection takes while nobody reads, to the byte; 0 is not defined
 
   // Addresses
   std::string_view named_suffix;  ///< what the native form of a name ends with
@@ -43,7 +44,8 @@ struct Platform {
 
   // Processes
   bool has_signals;
-  bool can_limit_handles;  ///< a process can be made to run out of descriptors
+  std::size_t handles_kept_by_the_runtime;  ///< what the C++ runtime makes as it goes, and never gives back
+  bool can_limit_handles;                   ///< a process can be made to run out of descriptors
 
   // Tracing: the system call of one read, write, bind, connect and close
   std::string_view read_call;
@@ -83,6 +85,7 @@ inline constexpr Platform unix_sockets{
     .can_half_close = true,
     .scatters_reads = true,
     .can_drain = on_linux,
+    .drain_knows_what_was_lost = on_linux,
     .exact_room = 0,
     .named_suffix = ".sock",
     .path_prefix = "/tmp/",
@@ -94,6 +97,7 @@ inline constexpr Platform unix_sockets{
     .can_replace_live_listener = true,
     .connections_hold_the_address = false,
     .has_signals = true,
+    .handles_kept_by_the_runtime = 0,
     .can_limit_handles = true,
     .read_call = "recv",
     .write_call = "send",
@@ -122,6 +126,7 @@ inline constexpr Platform named_pipes{
     .can_half_close = false,
     .scatters_reads = false,
     .can_drain = true,
+    .drain_knows_what_was_lost = false,
     .exact_room = 64 * 1024,
     .named_suffix = "",
     .path_prefix = R"(\\.\pipe\)",
@@ -133,6 +138,7 @@ inline constexpr Platform named_pipes{
     .can_replace_live_listener = false,
     .connections_hold_the_address = true,
     .has_signals = false,
+    .handles_kept_by_the_runtime = 0,
     .can_limit_handles = false,
     .read_call = "ReadFile",
     .write_call = "WriteFile",

@@ -1,6 +1,7 @@
 // Handles of the system that are none of the library's, for adopt() to judge.
 #pragma once
 
+#include <cstddef>
 #include <localsocket/platform.hpp>
 #include <string>
 #include <utility>
@@ -12,6 +13,9 @@ namespace localsocket::test {
 bool is_open_handle(NativeHandle handle);
 
 void close_handle(NativeHandle handle);
+
+/// How many descriptors, or handles of any kind, this process has open.
+std::size_t open_handles();
 
 /// Owns a handle.
 class ForeignHandle {

@@ -117,6 +117,31 @@ TEST_P(HalfClose, AWriterDroppedAloneEndsItsDirection) {
   EXPECT_EQ(reader.read_exact(bytes), 4U);
 }
 
+TEST_P(HalfClose, OfAFullConnectionIsTheEndOfAllThatItHolds) {
+  const std::size_t filled = fill(ending);
+  auto shutting = run_async([&] {
+    ending.shutdown(Shutdown::write);
+    return true;
+  });
+  shutting.wait_until_blocked();
+  EXPECT_EQ(read_to_end(other).size(), filled);
+  EXPECT_TRUE(shutting.result());
+}
+
+TEST_P(HalfClose, AWriterDroppedWhileTheConnectionIsFullDoesNotWait) {
+  auto [reader, writer] = std::move(ending).split();
+  std::error_code ec;
+  const Bytes chunk = some_bytes(4096);
+  while (!ec) writer.write_all(chunk, 0s, ec);
+  ASSERT_CODE(ec, std::errc::timed_out);
+  auto closing = run_async([&] {
+    writer.close();
+    return true;
+  });
+  EXPECT_TRUE(closing.finished_within(soon()));
+  EXPECT_GE(read_to_end(other).size(), chunk.size());
+}
+
 TEST_P(HalfClose, CloseIsTheEndToo) {
   ending.write_all("last");
   ending.close();

@@ -1,6 +1,4 @@
 // What the pipes of this library are made of: how many instances wait, who may open them, what their handles are like.
-#include <aclapi.h>
-#include <sddl.h>
 #include <windows.h>
 
 #include <cstdlib>
@@ -70,94 +68,6 @@ TEST(PipeHandles, AreOfByteTypeWithTheBufferThatWasAskedFor) {
     EXPECT_EQ(out, size);
     EXPECT_EQ(in, size);
   }
-}
-
-/// A pipe's owner and the entries of its DACL.
-class Security {
- public:
-  struct Entry {
-    std::string who;  ///< a SID in text
-    ACCESS_MASK access;
-  };
-
-  explicit Security(HANDLE pipe) {
-    PSID owner = nullptr;
-    PACL acl = nullptr;
-    PSECURITY_DESCRIPTOR descriptor = nullptr;
-    EXPECT_EQ(GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner,
-                              nullptr, &acl, nullptr, &descriptor),
-              DWORD{ERROR_SUCCESS});
-    if (owner != nullptr) owner_ = text_of_sid(owner);
-    for (DWORD i = 0; acl != nullptr && i < acl->AceCount; ++i) {
-      void* ace = nullptr;
-      EXPECT_TRUE(GetAce(acl, i, &ace));
-      EXPECT_EQ(static_cast<ACE_HEADER*>(ace)->AceType, ACCESS_ALLOWED_ACE_TYPE);
-      const auto* allowed = static_cast<ACCESS_ALLOWED_ACE*>(ace);
-      entries_.push_back({text_of_sid(const_cast<DWORD*>(&allowed->SidStart)), allowed->Mask});
-    }
-    LocalFree(descriptor);
-  }
-
-  static std::string text_of_sid(PSID sid) {
-    char* text = nullptr;
-    EXPECT_TRUE(ConvertSidToStringSidA(sid, &text));
-    std::string result = text == nullptr ? "" : text;
-    LocalFree(text);
-    return result;
-  }
-
-  const std::string& owner() const { return owner_; }
-  std::vector<std::string> who() const {
-    std::vector<std::string> result;
-    for (const Entry& entry : entries_) result.push_back(entry.who);
-    return result;
-  }
-  ACCESS_MASK access_of(const std::string& who) const {
-    for (const Entry& entry : entries_) {
-      if (entry.who == who) return entry.access;
-    }
-    return 0;
-  }
-
- private:
-  std::string owner_;
-  std::vector<Entry> entries_;
-};
-
-std::string current_user() {
-  HANDLE token = nullptr;
-  EXPECT_TRUE(OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token));
-  alignas(TOKEN_USER) std::byte buffer[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
-  DWORD size = sizeof buffer;
-  EXPECT_TRUE(GetTokenInformation(token, TokenUser, buffer, size, &size));
-  CloseHandle(token);
-  return Security::text_of_sid(reinterpret_cast<TOKEN_USER*>(buffer)->User.Sid);
-}
-
-constexpr const char* system_sid = "S-1-5-18";
-constexpr const char* everyone_sid = "S-1-1-0";
-
-TEST(PipeSecurity, IsForTheCurrentUserAndTheSystemAlone) {
-  LocalListener listener = listening();
-  LocalStream client = LocalStream::connect(listener.local_address());
-  const LocalStream server = listener.accept();
-  // The first instance, and one that was made to take its place.
-  for (const HANDLE handle : {server.native_handle(), listener.native_handle()}) {
-    const Security security(handle);
-    EXPECT_EQ(security.owner(), current_user());
-    EXPECT_THAT(security.who(), ::testing::UnorderedElementsAre(current_user(), system_sid));
-  }
-}
-
-TEST(PipeSecurity, ForEveryoneLetsNobodyElseServeTheName) {
-  const LocalListener listener = listening({.access = Access::everyone});
-  const Security security(listener.native_handle());
-  EXPECT_THAT(security.who(), ::testing::UnorderedElementsAre(current_user(), system_sid, everyone_sid));
-  const ACCESS_MASK access = security.access_of(everyone_sid);
-  EXPECT_NE(access & FILE_READ_DATA, 0U);
-  EXPECT_NE(access & FILE_WRITE_DATA, 0U);
-  EXPECT_EQ(access & FILE_CREATE_PIPE_INSTANCE, 0U);
-  EXPECT_EQ(access & (GENERIC_WRITE | GENERIC_ALL | WRITE_DAC | WRITE_OWNER), 0U);
 }
 
 // The flags of the two calls that decide safety cannot be asked for afterwards; the trace tells them.

@@ -42,6 +42,13 @@ bool is_open_handle(NativeHandle handle) { return ::fcntl(handle, F_GETFD) >= 0;
 
 void close_handle(NativeHandle handle) { ::close(handle); }
 
+std::size_t open_handles() {
+  constexpr int most = 4096;  // far more than a test has
+  std::size_t count = 0;
+  for (int fd = 0; fd < most; ++fd) count += is_open_handle(fd) ? 1U : 0U;
+  return count;
+}
+
 std::vector<ForeignHandle> handles_that_are_no_stream() {
   auto handles = handles_of_no_use();
   handles.emplace_back("a socket that is not connected", checked(::socket(AF_UNIX, SOCK_STREAM, 0), "socket"));

@@ -33,6 +33,12 @@ bool is_open_handle(NativeHandle handle) {
 
 void close_handle(NativeHandle handle) { CloseHandle(handle); }
 
+std::size_t open_handles() {
+  DWORD count = 0;
+  if (!GetProcessHandleCount(GetCurrentProcess(), &count)) checked(nullptr, "GetProcessHandleCount");
+  return count;
+}
+
 std::vector<ForeignHandle> handles_that_are_no_stream() { return handles_of_no_use(); }
 
 std::vector<ForeignHandle> handles_that_are_no_listener() { return handles_of_no_use(); }
