@@ -161,9 +161,10 @@ TEST_P(Halves, ClosingTheReaderEndsACallThatWaits) {
 }
 
 TEST_P(Halves, ClosingTheWriterEndsACallThatWaits) {
+  const Bytes sent = some_bytes(16_MiB);
   auto writing = run_async([&] {
     std::error_code ec;
-    writer.write_all(some_bytes(16_MiB), {}, ec);
+    writer.write_all(sent, {}, ec);
     return ec;
   });
   writing.wait_until_blocked_for(long_wait);

@@ -271,7 +271,8 @@ TEST_F(Writing, ToAPeerThatIsGoneIsABrokenPipe) {
 }
 
 TEST_F(Writing, EndsWithABrokenPipeWhenThePeerLeavesInTheMiddle) {
-  auto writing = run_async([&] { return write_all(client, some_bytes(16_MiB)); });
+  const Bytes sent = some_bytes(16_MiB);
+  auto writing = run_async([&] { return write_all(client, sent); });
   writing.wait_until_blocked_for(long_wait);
 
   server.close();
