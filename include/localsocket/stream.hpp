@@ -34,7 +34,8 @@ class LocalWriter;
 /// alone.
 ///
 /// **Errors.** Each call has a form that throws std::system_error and a form that takes a `std::error_code&` last, sets
-/// or clears it, and throws nothing but std::bad_alloc. A stream that is closed or was moved from gives Errc::closed.
+/// or clears it, and throws nothing but std::bad_alloc. A stream that is closed or was moved from gives Errc::closed;
+/// settings do nothing to it.
 ///
 /// **When a call ends.** At the earliest of its Wait, the stream's time-out and the stream's deadline, with
 /// errc::timed_out; on a stop request or cancel(), with errc::operation_canceled; on close(), with Errc::closed; in
@@ -139,9 +140,9 @@ class LOCALSOCKET_EXPORT LocalStream {
 
   bool is_open() const noexcept;
 
-  /// Waits until the peer has read all that was written; false if the Wait ends before. A peer that is gone will not
-  /// read it: broken_pipe. Errors: operation_not_supported (macOS and the BSDs cannot tell), and those of the class but
-  /// timed_out.
+  /// Waits until the peer has read all that was written; false if the Wait ends before. A peer that left without
+  /// reading it is broken_pipe on Linux; a pipe does not tell that from reading. Errors: operation_not_supported (macOS
+  /// and the BSDs cannot tell), and those of the class but timed_out.
   bool drain(const Wait& wait = {});
   bool drain(const Wait& wait, std::error_code& ec);
   bool drain(std::error_code& ec);

@@ -14,7 +14,8 @@ namespace localsocket {
 ///     stream.read_some(buffer, {deadline, stop}) // until then, or until somebody asks to stop
 ///
 /// A time-out counts from the start of each call that is given the Wait. A time-out of zero or less tries once and does
-/// not block. A time-out too long for the clock is no time-out. A Wait is a value; calls do not change it.
+/// not block, and so does a deadline that has passed. A time-out too long for the clock is no time-out. A Wait is a
+/// value; calls do not change it.
 class Wait {
  public:
   using Clock = std::chrono::steady_clock;
