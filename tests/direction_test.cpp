@@ -51,7 +51,7 @@ TEST(Direction, ARefusedClientDoesNotKeepTheNextOneOut) {
     LocalStream server = listener.accept(soon());
     client.close();
     text = text_until_end(server);
-    if (!text.empty()) EXPECT_EQ(text, "x");
+    EXPECT_THAT(text, ::testing::AnyOf("", "x"));
   }
 }
 
