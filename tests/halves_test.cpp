@@ -436,13 +436,14 @@ TEST_P(Drain, EndsWithClose) {
 }
 
 TEST_P(Drain, IsBrokenWhenThePeerIsGoneWithBytesUnread) {
-  if (!platform.drain_knows_what_was_lost) GTEST_SKIP() << "the system cannot tell what a peer that is gone has read";
   client.write_all("hello");
   server.close();
-  EXPECT_FALSE(client.drain(soon(), ec));
-  EXPECT_CODE(ec, std::errc::broken_pipe);
-  EXPECT_FALSE(client.drain(soon(), ec));
-  EXPECT_CODE(ec, std::errc::broken_pipe);
+  for (int time = 0; time < 2; ++time) {
+    const bool is_drained = client.drain(soon(), ec);
+    if (is_drained && !platform.drain_knows_what_was_lost) continue;  // a pipe takes "gone" for "read"
+    EXPECT_FALSE(is_drained);
+    EXPECT_CODE(ec, std::errc::broken_pipe);
+  }
 }
 
 TEST_P(Drain, IsTrueWhenThePeerHasReadAllAndLeft) {
@@ -482,12 +483,15 @@ TEST_P(Drain, OfAClosedStreamIsClosed) {
   EXPECT_CODE(ec, Errc::closed);
 }
 
-TEST(DrainWhereItCannotBeTold, IsNotSupported) {
-  if (platform.can_drain) GTEST_SKIP() << "this system can tell";
+TEST(DrainOfNothing, IsTrueOrNotSupported) {
   Ends ends = connected_ends();
   std::error_code ec;
-  EXPECT_FALSE(ends.client.drain(0s, ec));
-  EXPECT_CODE(ec, std::errc::operation_not_supported);
+  EXPECT_EQ(ends.client.drain(soon(), ec), platform.can_drain);
+  if (!platform.can_drain) {
+    EXPECT_CODE(ec, std::errc::operation_not_supported);
+  } else {
+    EXPECT_CODE(ec, success);
+  }
 }
 
 }  // namespace

@@ -14,9 +14,9 @@ std::error_code check_options(const LocalAddress& address, const ListenOptions& 
   const bool is_abstract = address.native().front() == '\0';
   const auto* extras = std::any_cast<posix::ListenExtras>(&options.extras);
   // An abstract name cannot be renamed, replaced or protected.
-  const bool can =
-      !(is_abstract && (options.direction != Direction::duplex || options.existing == Existing::replace)) &&
-      (extras != nullptr || !options.extras.has_value());
+  const bool can = !(is_abstract && (options.direction != Direction::duplex || options.existing == Existing::replace ||
+                                     extras != nullptr)) &&
+                   (extras != nullptr || !options.extras.has_value());
   if (!can) return error(Operation::bind, std::errc::operation_not_supported);
   const bool valid = extras == nullptr || !extras->mode || *extras->mode <= 0777;
   return valid ? std::error_code() : error(Operation::bind, std::errc::invalid_argument);
