@@ -11,7 +11,7 @@ NativeStream Acceptor::accept_within(const Wait& wait, std::error_code& ec) {
     return {};
   }
   NativeStream stream = native_.accept(call, ec);
-  if (ec) quota_->give_back();
+  if (ec && quota_->is_limited()) quota_->give_back();
   return stream;
 }
 
@@ -22,7 +22,7 @@ std::shared_ptr<Connection> Acceptor::accept(const Wait& wait, std::error_code& 
   if (ec) return nullptr;
   auto connection = std::make_shared<Connection>(std::move(stream), address_, LocalAddress());
   connection->restrict(direction_ != Direction::server_to_client, direction_ != Direction::client_to_server);
-  connection->hold(std::make_shared<Place>(quota_));
+  if (quota_->is_limited()) connection->hold(std::make_shared<Place>(quota_));
   return connection;
 }
 

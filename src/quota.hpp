@@ -4,7 +4,6 @@
 #include "call.hpp"
 
 #include <atomic>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -14,10 +13,12 @@ namespace localsocket::detail {
 /// Shared by a listener and its streams, so that either may go first. The listener's accepts wait in its lane.
 class Quota {
  public:
-  explicit Quota(std::optional<unsigned> limit) noexcept
-      : free_(limit.value_or(std::numeric_limits<unsigned>::max())) {}
+  explicit Quota(std::optional<unsigned> limit) noexcept : is_limited_(limit.has_value()), free_(limit.value_or(1)) {}
 
   Lane& accepting() noexcept { return accepting_; }
+
+  /// If not, there is always one to take, and nothing to give back.
+  bool is_limited() const noexcept { return is_limited_; }
 
   /// Takes one, waiting until there is one to take; or says why the call ended first.
   Interruption take(Call& call) noexcept {
@@ -36,6 +37,7 @@ class Quota {
 
  private:
   bool try_take() noexcept {
+    if (!is_limited_) return true;
     unsigned free = free_.load();
     while (free != 0 && !free_.compare_exchange_weak(free, free - 1)) {
     }
@@ -43,6 +45,7 @@ class Quota {
   }
 
   Lane accepting_;
+  const bool is_limited_;
   std::atomic<unsigned> free_;
 };
 
