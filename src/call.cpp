@@ -71,11 +71,13 @@ void Lane::wake() noexcept {
   wake_all();
 }
 
+Clock::time_point Call::started() noexcept {
+  if (!has_started()) started_ = Clock::now();
+  return started_;
+}
+
 Clock::time_point Call::soft_limit() noexcept {
-  // A call that had no limit when it began has not looked at the clock: its time counts from the first wait.
-  if (started_ == Clock::time_point::min()) started_ = Clock::now();
-  return std::min(wait_.deadline(started_),
-                  Wait(Clock::duration(lane_.timeout_.load(std::memory_order_relaxed))).deadline(started_));
+  return std::min(wait_.deadline(started()), Wait(timeout()).deadline(started()));
 }
 
 Interruption Call::past_limit() noexcept {
@@ -93,8 +95,11 @@ Clock::duration Call::remaining() noexcept {
   return std::clamp(limit - Clock::now(), Clock::duration::zero(), longest);
 }
 
-Clock::duration Call::remaining_unless_nonblocking() noexcept {
-  return lane_.nonblocking_ ? Clock::duration::zero() : remaining();
+bool Call::has_time_for(Clock::duration slice) noexcept {
+  if (lane_.nonblocking_) return false;
+  const bool needs_clock = has_started() || wait_.is_deadline() || hard_limit() != Clock::time_point::max();
+  if (needs_clock) return remaining() >= slice;
+  return timeout() >= slice && wait_.deadline({}) >= Clock::time_point(slice);
 }
 
 Interruption Call::refused() noexcept {

@@ -79,7 +79,7 @@ class alignas(64) Lane {
   // running_.
   std::atomic<std::uint32_t> running_{0};
   std::atomic<Interruption> state_{Interruption::none};  // none is open
-  std::atomic<bool> is_limited_{false};  // any of the next three is set: spares the ready path two loads and the clock
+  std::atomic<bool> is_limited_{false};  // any of the next three is set: spares the ready path two loads
   std::atomic<bool> nonblocking_{false};
   std::atomic<Clock::rep> timeout_{none};
   std::atomic<Clock::rep> deadline_{none};
@@ -94,7 +94,6 @@ class Call {
   Call(Lane& lane, const Wait& wait) noexcept
       : lane_(lane), wait_(wait), cancels_(lane.cancels_.load(std::memory_order_relaxed)) {
     lane_.running_.fetch_add(1);
-    if (is_limited()) started_ = Clock::now();
   }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -103,8 +102,9 @@ class Call {
   /// Why the call must not even be tried: of all limits, only a deadline of the lane that has passed counts.
   Interruption begin() noexcept {
     const Interruption why = stopped();
-    if (why != Interruption::none || !is_limited()) return why;
-    return started_ >= hard_limit() ? Interruption::timed_out : Interruption::none;
+    if (why != Interruption::none || hard_limit() == Clock::time_point::max()) [[likely]]
+      return why;
+    return started() >= hard_limit() ? Interruption::timed_out : Interruption::none;
   }
 
   /// Why the call must end even if it could go on. A time-out of zero or a Wait in the past does not count: it tries
@@ -121,8 +121,11 @@ class Call {
   Clock::duration remaining() noexcept;
 
   /// Whether it may block for `slice` where nothing can interrupt it.
-  bool may_block_for(Clock::duration slice) noexcept {
-    return !is_limited() || remaining_unless_nonblocking() >= slice;
+  bool may_block_for(Clock::duration slice) noexcept { return !is_limited() || has_time_for(slice); }
+
+  /// It did so before anything else, and in vain: a time-out has been running since.
+  void has_blocked_for(Clock::duration slice) noexcept {
+    if (!has_started()) started_ = Clock::now() - slice;
   }
 
  private:
@@ -134,8 +137,12 @@ class Call {
     if (lane_.cancels_.load(std::memory_order_relaxed) != cancels_) return Interruption::canceled;
     return wait_.stop_token().stop_requested() ? Interruption::canceled : Interruption::none;
   }
+  // A call that is ready looks at no clock, if nothing but time-outs limit it: their time runs from the first look.
+  bool has_started() const noexcept { return started_ != Clock::time_point::min(); }
+  Clock::time_point started() noexcept;
+  bool has_time_for(Clock::duration slice) noexcept;
   Interruption past_limit() noexcept;
-  Clock::duration remaining_unless_nonblocking() noexcept;
+  Clock::duration timeout() const noexcept { return Clock::duration(lane_.timeout_.load(std::memory_order_relaxed)); }
   Clock::time_point soft_limit() noexcept;         // the Wait or the time-out
   Clock::time_point hard_limit() const noexcept {  // the lane's deadline
     return Clock::time_point(Clock::duration(lane_.deadline_.load(std::memory_order_relaxed)));
@@ -144,7 +151,7 @@ class Call {
   Lane& lane_;
   const Wait& wait_;
   std::uint32_t cancels_;
-  Clock::time_point started_ = Clock::time_point::min();  // not yet looked at
+  Clock::time_point started_ = Clock::time_point::min();
 };
 
 /// Registers the calling thread's waker with the lane and the stop token for as long as it lives. Takes no system call.

@@ -28,16 +28,20 @@ std::size_t Connection::run(Operation operation, Lane& lane, const Wait& wait, s
 
 // Repeats `move(bytes)` until all bytes are done, or one fails, ends the stream (0) or the call ends.
 template <class Bytes, class Move>
-std::size_t Connection::move_all(Operation operation, Bytes bytes, Call& call, std::error_code& ec, Move move) {
+std::size_t Connection::move_all(Operation operation, const Bytes& bytes, Call& call, std::error_code& ec, Move move) {
+  if (bytes.empty()) return 0;
+  const std::size_t first = move(bytes);
+  const bool is_done = bytes.is_single() && first == bytes.front().size();
+  if (is_done || first == 0) [[likely]] {
+    return first;
+  }
+  Bytes rest = bytes;
   std::size_t total = 0;
-  while (!bytes.empty()) {
-    const std::size_t moved = move(bytes);
-    if (moved == 0) break;
+  for (std::size_t moved = first; moved != 0; moved = move(rest)) {
     total += moved;
-    bytes.advance(moved);
-    if (bytes.empty()) break;
-    const Interruption why = call.ended();
-    if (why != Interruption::none) {
+    rest.advance(moved);
+    if (rest.empty()) break;
+    if (const Interruption why = call.ended(); why != Interruption::none) {
       ec = error(operation, why);
       break;
     }
@@ -45,17 +49,17 @@ std::size_t Connection::move_all(Operation operation, Bytes bytes, Call& call, s
   return total;
 }
 
-std::size_t Connection::read_some(ReadBuffers to, const Wait& wait, std::error_code& ec) {
+std::size_t Connection::read_some(const ReadBuffers& to, const Wait& wait, std::error_code& ec) {
   return run(Operation::read, reading_, wait, ec,
              [&](Call& call) { return to.empty() ? 0 : native_.read(to, call, ec); });
 }
 
-std::size_t Connection::write_some(WriteBuffers from, const Wait& wait, std::error_code& ec) {
+std::size_t Connection::write_some(const WriteBuffers& from, const Wait& wait, std::error_code& ec) {
   return run(Operation::write, writing_, wait, ec,
              [&](Call& call) { return from.empty() ? 0 : native_.write(from, call, ec); });
 }
 
-std::size_t Connection::read_exact(ReadBuffers to, const Wait& wait, std::error_code& ec) {
+std::size_t Connection::read_exact(const ReadBuffers& to, const Wait& wait, std::error_code& ec) {
   return run(Operation::read, reading_, wait, ec, [&](Call& call) {
     return move_all(Operation::read, to, call, ec, [&](const ReadBuffers& rest) {
       const std::size_t moved = native_.read(rest, call, ec);
@@ -65,7 +69,7 @@ std::size_t Connection::read_exact(ReadBuffers to, const Wait& wait, std::error_
   });
 }
 
-std::size_t Connection::write_all(WriteBuffers from, const Wait& wait, std::error_code& ec) {
+std::size_t Connection::write_all(const WriteBuffers& from, const Wait& wait, std::error_code& ec) {
   return run(Operation::write, writing_, wait, ec, [&](Call& call) {
     return move_all(Operation::write, from, call, ec,
                     [&](const WriteBuffers& rest) { return native_.write(rest, call, ec); });

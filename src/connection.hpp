@@ -27,10 +27,10 @@ class Connection {
   /// Before any call: the place that it leaves when it closes.
   void hold(std::shared_ptr<Place> place) noexcept { place_ = std::move(place); }
 
-  std::size_t read_some(ReadBuffers to, const Wait& wait, std::error_code& ec);
-  std::size_t write_some(WriteBuffers from, const Wait& wait, std::error_code& ec);
-  std::size_t read_exact(ReadBuffers to, const Wait& wait, std::error_code& ec);
-  std::size_t write_all(WriteBuffers from, const Wait& wait, std::error_code& ec);
+  std::size_t read_some(const ReadBuffers& to, const Wait& wait, std::error_code& ec);
+  std::size_t write_some(const WriteBuffers& from, const Wait& wait, std::error_code& ec);
+  std::size_t read_exact(const ReadBuffers& to, const Wait& wait, std::error_code& ec);
+  std::size_t write_all(const WriteBuffers& from, const Wait& wait, std::error_code& ec);
   void shutdown(Shutdown how, std::error_code& ec);
   bool drain(const Wait& wait, std::error_code& ec);
   std::size_t available(std::error_code& ec);
@@ -53,7 +53,7 @@ class Connection {
   template <class Step>
   std::size_t run(Operation operation, Lane& lane, const Wait& wait, std::error_code& ec, Step step);
   template <class Bytes, class Move>
-  std::size_t move_all(Operation operation, Bytes bytes, Call& call, std::error_code& ec, Move move);
+  std::size_t move_all(Operation operation, const Bytes& bytes, Call& call, std::error_code& ec, Move move);
   Lane& any_open_lane() noexcept;
   void mark_closed() noexcept;
   void leave_place() noexcept;

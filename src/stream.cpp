@@ -12,17 +12,12 @@ const LocalAddress unnamed;
 
 std::span<const std::byte> bytes_of(std::string_view text) noexcept { return std::as_bytes(std::span(text)); }
 
-template <class Byte>
-detail::Buffers<Byte> one(const std::span<Byte>& buffer) noexcept {
-  return detail::Buffers<Byte>(std::span(&buffer, 1));
-}
-
 /// Calls a member of the connection, if there is one.
 template <class Result, class... Parameters, class... Arguments>
 Result call(const std::shared_ptr<detail::Connection>& connection,
-            Result (detail::Connection::*function)(Parameters...), std::error_code& ec, Arguments&&... arguments) {
+            Result (detail::Connection::*function)(Parameters...), std::error_code& ec, const Arguments&... arguments) {
   if (connection) [[likely]] {
-    ec.clear();
+    if (ec) ec.clear();
     return (*connection.*function)(arguments..., ec);
   }
   ec = detail::error(Operation::other, Errc::closed);
@@ -30,6 +25,17 @@ Result call(const std::shared_ptr<detail::Connection>& connection,
 }
 
 }  // namespace
+
+/// The throwing form of a call that takes an error_code.
+template <class Function>
+auto LocalStream::or_raise(std::string_view action, Function&& function) const {
+  std::error_code ec;
+  auto result = function(ec);
+  if (ec) [[unlikely]] {
+    detail::raise(ec, action, name());
+  }
+  return result;
+}
 
 LocalStream::LocalStream() noexcept = default;
 LocalStream::LocalStream(LocalStream&& other) noexcept = default;
@@ -85,7 +91,7 @@ std::pair<LocalStream, LocalStream> LocalStream::pair() {
 // Reading. The forms differ in what they take and in how they report; the work is the Connection's.
 
 std::size_t LocalStream::read_some(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
-  return call(connection_, &detail::Connection::read_some, ec, one(buffer), wait);
+  return call(connection_, &detail::Connection::read_some, ec, detail::ReadBuffers(buffer), wait);
 }
 
 std::size_t LocalStream::read_some(std::span<std::byte> buffer, std::error_code& ec) {
@@ -93,7 +99,7 @@ std::size_t LocalStream::read_some(std::span<std::byte> buffer, std::error_code&
 }
 
 std::size_t LocalStream::read_some(std::span<std::byte> buffer, const Wait& wait) {
-  return detail::or_raise("read from", name(), [&](std::error_code& ec) { return read_some(buffer, wait, ec); });
+  return or_raise("read from", [&](std::error_code& ec) { return read_some(buffer, wait, ec); });
 }
 
 std::size_t LocalStream::read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait,
@@ -106,11 +112,11 @@ std::size_t LocalStream::read_some(std::span<const std::span<std::byte>> buffers
 }
 
 std::size_t LocalStream::read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait) {
-  return detail::or_raise("read from", name(), [&](std::error_code& ec) { return read_some(buffers, wait, ec); });
+  return or_raise("read from", [&](std::error_code& ec) { return read_some(buffers, wait, ec); });
 }
 
 std::size_t LocalStream::read_exact(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
-  return call(connection_, &detail::Connection::read_exact, ec, one(buffer), wait);
+  return call(connection_, &detail::Connection::read_exact, ec, detail::ReadBuffers(buffer), wait);
 }
 
 std::size_t LocalStream::read_exact(std::span<std::byte> buffer, std::error_code& ec) {
@@ -118,13 +124,13 @@ std::size_t LocalStream::read_exact(std::span<std::byte> buffer, std::error_code
 }
 
 std::size_t LocalStream::read_exact(std::span<std::byte> buffer, const Wait& wait) {
-  return detail::or_raise("read from", name(), [&](std::error_code& ec) { return read_exact(buffer, wait, ec); });
+  return or_raise("read from", [&](std::error_code& ec) { return read_exact(buffer, wait, ec); });
 }
 
 // Writing.
 
 std::size_t LocalStream::write_some(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
-  return call(connection_, &detail::Connection::write_some, ec, one(bytes), wait);
+  return call(connection_, &detail::Connection::write_some, ec, detail::WriteBuffers(bytes), wait);
 }
 
 std::size_t LocalStream::write_some(std::span<const std::byte> bytes, std::error_code& ec) {
@@ -132,7 +138,7 @@ std::size_t LocalStream::write_some(std::span<const std::byte> bytes, std::error
 }
 
 std::size_t LocalStream::write_some(std::span<const std::byte> bytes, const Wait& wait) {
-  return detail::or_raise("write to", name(), [&](std::error_code& ec) { return write_some(bytes, wait, ec); });
+  return or_raise("write to", [&](std::error_code& ec) { return write_some(bytes, wait, ec); });
 }
 
 std::size_t LocalStream::write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait,
@@ -145,11 +151,11 @@ std::size_t LocalStream::write_some(std::span<const std::span<const std::byte>> 
 }
 
 std::size_t LocalStream::write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait) {
-  return detail::or_raise("write to", name(), [&](std::error_code& ec) { return write_some(buffers, wait, ec); });
+  return or_raise("write to", [&](std::error_code& ec) { return write_some(buffers, wait, ec); });
 }
 
 std::size_t LocalStream::write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
-  return call(connection_, &detail::Connection::write_all, ec, one(bytes), wait);
+  return call(connection_, &detail::Connection::write_all, ec, detail::WriteBuffers(bytes), wait);
 }
 
 std::size_t LocalStream::write_all(std::span<const std::byte> bytes, std::error_code& ec) {
@@ -157,7 +163,7 @@ std::size_t LocalStream::write_all(std::span<const std::byte> bytes, std::error_
 }
 
 std::size_t LocalStream::write_all(std::span<const std::byte> bytes, const Wait& wait) {
-  return detail::or_raise("write to", name(), [&](std::error_code& ec) { return write_all(bytes, wait, ec); });
+  return or_raise("write to", [&](std::error_code& ec) { return write_all(bytes, wait, ec); });
 }
 
 std::size_t LocalStream::write_all(std::span<const std::span<const std::byte>> buffers, const Wait& wait,
@@ -170,7 +176,7 @@ std::size_t LocalStream::write_all(std::span<const std::span<const std::byte>> b
 }
 
 std::size_t LocalStream::write_all(std::span<const std::span<const std::byte>> buffers, const Wait& wait) {
-  return detail::or_raise("write to", name(), [&](std::error_code& ec) { return write_all(buffers, wait, ec); });
+  return or_raise("write to", [&](std::error_code& ec) { return write_all(buffers, wait, ec); });
 }
 
 std::size_t LocalStream::write_all(std::string_view text, const Wait& wait, std::error_code& ec) {
@@ -244,7 +250,7 @@ bool LocalStream::drain(const Wait& wait, std::error_code& ec) {
 bool LocalStream::drain(std::error_code& ec) { return drain({}, ec); }
 
 bool LocalStream::drain(const Wait& wait) {
-  return detail::or_raise("drain to", name(), [&](std::error_code& ec) { return drain(wait, ec); });
+  return or_raise("drain to", [&](std::error_code& ec) { return drain(wait, ec); });
 }
 
 std::size_t LocalStream::available(std::error_code& ec) const {
@@ -252,13 +258,13 @@ std::size_t LocalStream::available(std::error_code& ec) const {
 }
 
 std::size_t LocalStream::available() const {
-  return detail::or_raise("look at", name(), [&](std::error_code& ec) { return available(ec); });
+  return or_raise("look at", [&](std::error_code& ec) { return available(ec); });
 }
 
 PeerIdentity LocalStream::peer(std::error_code& ec) const { return call(connection_, &detail::Connection::peer, ec); }
 
 PeerIdentity LocalStream::peer() const {
-  return detail::or_raise("identify the peer of", name(), [&](std::error_code& ec) { return peer(ec); });
+  return or_raise("identify the peer of", [&](std::error_code& ec) { return peer(ec); });
 }
 
 LocalStream LocalStream::duplicate(std::error_code& ec) const {
@@ -266,7 +272,7 @@ LocalStream LocalStream::duplicate(std::error_code& ec) const {
 }
 
 LocalStream LocalStream::duplicate() const {
-  return detail::or_raise("duplicate", name(), [&](std::error_code& ec) { return duplicate(ec); });
+  return or_raise("duplicate", [&](std::error_code& ec) { return duplicate(ec); });
 }
 
 bool LocalStream::is_open() const noexcept { return connection_ && connection_->is_open(); }

@@ -192,6 +192,8 @@ class LOCALSOCKET_EXPORT LocalStream {
   friend class LocalWriter;
   explicit LocalStream(std::shared_ptr<detail::Connection> connection) noexcept;
   const LocalAddress& name() const noexcept;  // whichever end has one, for messages
+  template <class Function>
+  auto or_raise(std::string_view action, Function&& function) const;
 
   std::shared_ptr<detail::Connection> connection_;
 };

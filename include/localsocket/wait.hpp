@@ -36,6 +36,9 @@ class Wait {
   /// Whether time alone can end the call.
   bool is_limited() const noexcept { return limit_ != Limit::none; }
 
+  /// Whether it ends at a moment that does not depend on when the call starts.
+  bool is_deadline() const noexcept { return limit_ == Limit::deadline; }
+
   /// When a call that starts at `start` ends; `time_point::max()` for never.
   Clock::time_point deadline(Clock::time_point start) const noexcept {
     switch (limit_) {

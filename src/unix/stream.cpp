@@ -81,6 +81,17 @@ struct Message {
   }
 };
 
+// Apart from their callers, whose one buffer needs no list on the stack.
+ssize_t receive_scattered(int socket, const ReadBuffers& to, int flags) noexcept {
+  Message message(to, SIZE_MAX);
+  return sys("recvmsg", ::recvmsg, socket, &message.header, flags);
+}
+
+ssize_t send_gathered(int socket, const WriteBuffers& from, int flags) noexcept {
+  const Message message(from, largest_send);
+  return sys("sendmsg", ::sendmsg, socket, &message.header, flags);
+}
+
 }  // namespace
 
 Stream::Stream(Stream&& other) noexcept { *this = std::move(other); }
@@ -152,49 +163,52 @@ struct Stream::Traffic {
 constexpr Stream::Traffic Stream::reading{Operation::read, POLLIN, SO_RCVTIMEO};
 constexpr Stream::Traffic Stream::writing{Operation::write, POLLOUT, SO_SNDTIMEO};
 
-// Attempts `transfer(flags)` until it moves something or fails. It blocks in the call itself for a slice first and
-// then, when that was not enough, in poll with a waker; see slice.
+// Attempts `transfer(flags)` until it moves something or fails.
 template <class Transfer>
 std::size_t Stream::move(const Traffic& traffic, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer) {
-  bool may_block = sliced.load(std::memory_order_relaxed) && call.may_block_for(slice);
-  bool has_blocked = false;
+  Attempt attempt{sliced.load(std::memory_order_relaxed) && call.may_block_for(slice)};
   for (;;) {
-    const ssize_t moved = transfer(may_block ? 0 : MSG_DONTWAIT);
+    const ssize_t moved = transfer(handle(), attempt.may_block ? 0 : MSG_DONTWAIT);
     if (moved >= 0) [[likely]] {
       return static_cast<std::size_t>(moved);
     }
-    if (!would_block(errno) && errno != EINTR) {
-      ec = last_error(traffic.operation);
-      return 0;
-    }
-    const bool interrupted = errno == EINTR;
-    const Interruption why = interrupted ? call.ended() : call.refused();
-    if (why != Interruption::none) {
-      ec = error(traffic.operation, why);
-      return 0;
-    }
-    if (interrupted) {
-      may_block = may_block && call.may_block_for(slice);
-      continue;
-    }
-    has_blocked = has_blocked || may_block;
-    if (!sliced.load(std::memory_order_relaxed)) sliced = set_socket_timeout(handle(), traffic.timeout_option, slice);
-    may_block = !has_blocked && sliced.load(std::memory_order_relaxed) && call.may_block_for(slice);
-    if (!may_block && !wait_until_ready(handle(), traffic.event, traffic.operation, call, ec)) return 0;
+    if (!prepare_next(attempt, traffic, sliced, call, ec)) return 0;
   }
 }
 
+// After an attempt that failed with errno: whether there is another one, and how. It blocks in the call itself for a
+// slice first and then, when that was not enough, in poll with a waker; see slice.
+bool Stream::prepare_next(Attempt& attempt, const Traffic& traffic, Sliced& sliced, Call& call,
+                          std::error_code& ec) noexcept {
+  const int cause = errno;
+  if (!would_block(cause) && cause != EINTR) {
+    ec = native_error(traffic.operation, cause);
+    return false;
+  }
+  const bool interrupted = cause == EINTR;
+  if (attempt.may_block && !interrupted) call.has_blocked_for(slice);
+  if (const Interruption why = interrupted ? call.ended() : call.refused(); why != Interruption::none) {
+    ec = error(traffic.operation, why);
+    return false;
+  }
+  if (interrupted) {
+    attempt.may_block = attempt.may_block && call.may_block_for(slice);
+    return true;
+  }
+  attempt.has_blocked = attempt.has_blocked || attempt.may_block;
+  if (!sliced.load(std::memory_order_relaxed)) sliced = set_socket_timeout(handle(), traffic.timeout_option, slice);
+  attempt.may_block = !attempt.has_blocked && sliced.load(std::memory_order_relaxed) && call.may_block_for(slice);
+  return attempt.may_block || wait_until_ready(handle(), traffic.event, traffic.operation, call, ec);
+}
+
 std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec) {
-  const int socket = handle();
-  const std::size_t read = move(reading, receive_sliced_, call, ec, [&](int flags) {
-    if (to.is_single())
-      return sys("recv", ::recv, socket, static_cast<void*>(to.front().data()), to.front().size(), flags);
-    Message message(to, SIZE_MAX);
-    return sys("recvmsg", ::recvmsg, socket, &message.header, flags);
+  const std::size_t read = move(reading, receive_sliced_, call, ec, [&](int socket, int flags) {
+    if (!to.is_single()) return receive_scattered(socket, to, flags);
+    return sys("recv", ::recv, socket, static_cast<void*>(to.front().data()), to.front().size(), flags);
   });
   // The peer closed with bytes of ours unread: told after all of its own (Linux). Pipes cannot tell, so it is the plain
   // end.
-  if (ec.value() == ECONNRESET) {
+  if (ec.value() == ECONNRESET) [[unlikely]] {
     was_reset_ = true;
     ec.clear();
   }
@@ -202,15 +216,11 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
 }
 
 std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code& ec) {
-  const int socket = handle();
-  return move(writing, send_sliced_, call, ec, [&](int flags) {
+  return move(writing, send_sliced_, call, ec, [&](int socket, int flags) {
     flags |= no_signal;
-    if (from.is_single()) {
-      const std::size_t size = std::min(from.front().size(), largest_send);
-      return sys("send", ::send, socket, static_cast<const void*>(from.front().data()), size, flags);
-    }
-    const Message message(from, largest_send);
-    return sys("sendmsg", ::sendmsg, socket, &message.header, flags);
+    if (!from.is_single()) return send_gathered(socket, from, flags);
+    const std::size_t size = std::min(from.front().size(), largest_send);
+    return sys("send", ::send, socket, static_cast<const void*>(from.front().data()), size, flags);
   });
 }
 

@@ -49,8 +49,15 @@ class Stream {
   static const Traffic reading;
   static const Traffic writing;
 
+  // How an attempt is made, and what has been tried.
+  struct Attempt {
+    bool may_block;
+    bool has_blocked = false;
+  };
+
   template <class Transfer>
   std::size_t move(const Traffic& traffic, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer);
+  bool prepare_next(Attempt& attempt, const Traffic& traffic, Sliced& sliced, Call& call, std::error_code& ec) noexcept;
 
   std::atomic<int> socket_{-1};
   Sliced receive_sliced_{false};
