@@ -26,6 +26,20 @@ std::size_t Connection::run(Operation operation, Lane& lane, const Wait& wait, s
   return moved;
 }
 
+// For what does not wait, and so knows no deadline, time-out or mode: only the direction must be open.
+template <class Step>
+void Connection::run_at_once(Operation operation, Lane& lane, std::error_code& ec, Step step) {
+  {
+    const Call holding(lane, Wait());  // the handle
+    if (lane.is_usable()) {
+      step();
+    } else {
+      ec = error(operation, lane.is_closed() ? Interruption::closed : Interruption::unsupported);
+    }
+  }
+  if (lane.is_closed()) close_if_idle();
+}
+
 // Repeats `move(bytes)` until all bytes are done, or one fails, ends the stream (0) or the call ends.
 template <class Bytes, class Move>
 std::size_t Connection::move_all(Operation operation, const Bytes& bytes, Call& call, std::error_code& ec, Move move) {
@@ -77,10 +91,14 @@ std::size_t Connection::write_all(const WriteBuffers& from, const Wait& wait, st
 }
 
 void Connection::shutdown(Shutdown how, std::error_code& ec) {
-  run(Operation::other, how == Shutdown::read ? reading_ : writing_, Wait(), ec, [&](Call& call) {
-    native_.shutdown(how, call, ec);
-    return std::size_t{0};
-  });
+  run_at_once(Operation::other, how == Shutdown::read ? reading_ : writing_, ec, [&] { shutdown_at_once(how, ec); });
+}
+
+void Connection::shutdown_at_once(Shutdown how, std::error_code& ec) noexcept {
+  Lane unlimited;
+  const Wait at_once(Clock::duration::zero());
+  Call call(unlimited, at_once);
+  native_.shutdown(how, call, ec);
 }
 
 bool Connection::drain(const Wait& wait, std::error_code& ec) {
@@ -89,15 +107,14 @@ bool Connection::drain(const Wait& wait, std::error_code& ec) {
 }
 
 std::size_t Connection::available(std::error_code& ec) {
-  return run(Operation::read, reading_, Wait(), ec, [&](Call&) { return native_.available(ec); });
+  std::size_t bytes = 0;
+  run_at_once(Operation::read, reading_, ec, [&] { bytes = native_.available(ec); });
+  return bytes;
 }
 
 std::shared_ptr<Connection> Connection::duplicate(std::error_code& ec) {
   NativeStream copy;
-  run(Operation::other, any_open_lane(), Wait(), ec, [&](Call&) {
-    copy = native_.duplicate(ec);
-    return std::size_t{0};
-  });
+  run_at_once(Operation::other, any_open_lane(), ec, [&] { copy = native_.duplicate(ec); });
   if (ec) return nullptr;
   auto connection = std::make_shared<Connection>(std::move(copy), local_, peer_);
   connection->restrict(reading_.is_usable(), writing_.is_usable());
@@ -107,10 +124,7 @@ std::shared_ptr<Connection> Connection::duplicate(std::error_code& ec) {
 
 PeerIdentity Connection::peer(std::error_code& ec) {
   PeerIdentity peer;
-  run(Operation::other, any_open_lane(), Wait(), ec, [&](Call&) {
-    peer = native_.peer(ec);
-    return std::size_t{0};
-  });
+  run_at_once(Operation::other, any_open_lane(), ec, [&] { peer = native_.peer(ec); });
   return peer;
 }
 
@@ -140,10 +154,7 @@ void Connection::close_half(bool reads) noexcept {
     if (!lane.is_closed()) {
       // Before the shutdown, or calls that wait would take its effect for the peer's.
       lane.close();
-      Lane own;
-      const Wait at_once(Clock::duration::zero());  // closing does not wait
-      Call call(own, at_once);
-      if (!other.is_closed()) native_.shutdown(reads ? Shutdown::read : Shutdown::write, call, cannot);
+      if (!other.is_closed()) shutdown_at_once(reads ? Shutdown::read : Shutdown::write, cannot);
     }
   }
   if (!is_open()) close();

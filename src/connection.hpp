@@ -54,6 +54,9 @@ class Connection {
   std::size_t run(Operation operation, Lane& lane, const Wait& wait, std::error_code& ec, Step step);
   template <class Bytes, class Move>
   std::size_t move_all(Operation operation, const Bytes& bytes, Call& call, std::error_code& ec, Move move);
+  template <class Step>
+  void run_at_once(Operation operation, Lane& lane, std::error_code& ec, Step step);
+  void shutdown_at_once(Shutdown how, std::error_code& ec) noexcept;
   Lane& any_open_lane() noexcept;
   void mark_closed() noexcept;
   void leave_place() noexcept;

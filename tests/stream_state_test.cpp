@@ -183,6 +183,24 @@ TEST_F(Moving, CanSwap) {
   EXPECT_EQ(server.read_some(buffer), 5u);
 }
 
+// ---- Limits
+
+TEST_F(ConnectedTest, WhatDoesNotWaitKnowsNoLimits) {
+  server.write_all("hello");
+  client.set_read_deadline(Clock::now() - 1s);
+  client.set_write_deadline(Clock::now() - 1s);
+  client.set_read_timeout(0s);
+  client.set_write_timeout(0s);
+  client.set_nonblocking(true);
+
+  EXPECT_EQ(client.available(), 5u);
+  EXPECT_EQ(client.duplicate().available(), 5u);
+  EXPECT_TRUE(client.peer().is_current_user());
+  std::error_code ec;
+  client.shutdown(Shutdown::both, ec);
+  EXPECT_CODE(ec, platform.can_half_close ? success : make_error_condition(std::errc::operation_not_supported));
+}
+
 // ---- Addresses
 
 TEST_F(ConnectedTest, AddressesAreTheListenersOnTheEndThatKnowsIt) {

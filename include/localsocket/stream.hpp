@@ -41,7 +41,7 @@ class LocalWriter;
 /// errc::timed_out; on a stop request or cancel(), with errc::operation_canceled; on close(), with Errc::closed; in
 /// nonblocking mode instead of waiting, with errc::operation_would_block. Time-outs, deadlines, the mode, cancel and
 /// close all reach calls that are already waiting, within 20 ms. What was moved by then is returned, and the stream
-/// stays usable and in order.
+/// stays usable and in order. shutdown(), available(), peer() and duplicate() do not wait: no limit concerns them.
 class LOCALSOCKET_EXPORT LocalStream {
  public:
   using Duration = Wait::Clock::duration;

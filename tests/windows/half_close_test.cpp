@@ -61,6 +61,12 @@ TEST_P(HalfClose, WritesAfterItAreBroken) {
   EXPECT_EQ(text_until_end(other), "");
 }
 
+TEST_P(HalfClose, KnowsNoDeadline) {
+  ending.set_write_deadline(Clock::now() - 1s);
+  ending.shutdown(Shutdown::write);
+  EXPECT_EQ(text_until_end(other), "");
+}
+
 TEST_P(HalfClose, TwiceIsOnce) {
   ending.shutdown(Shutdown::write);
   ending.shutdown(Shutdown::write);
