@@ -113,11 +113,34 @@ TEST_F(Trace, APingPongIsOneCallForEachReadAndWrite) {
   EXPECT_EQ(std::count(names.begin(), names.end(), platform.write_call), 2 * rounds);
 }
 
-TEST_F(Trace, AGatheredWriteIsOneSystemCall) {
-  const std::span<const std::byte> parts[] = {bytes_of("one"), bytes_of("two"), bytes_of("three")};
+TEST_F(Trace, AReadOfDataThatIsReadyIntoSeveralBuffersIsOneSystemCall) {
+  Bytes one(4);
+  Bytes two(8);
+  const std::span<std::byte> parts[] = {{}, one, {}, two};
+  server.write_all("one two three");
   Tracing tracing;
-  server.write_all(parts);
-  EXPECT_THAT(tracing.take(), ::testing::SizeIs(1));
+  EXPECT_EQ(client.read_some(parts), platform.scatters_reads ? 12U : 4U);
+  EXPECT_THAT(names_of(tracing.take()), ElementsAre(platform.scattered_read_call));
+}
+
+TEST_F(Trace, AWriteOf64KiBFromSeveralBuffersIsOneSystemCall) {
+  auto [reader, writer] = connected_ends({.buffer_size = 256_KiB});  // a system may give less than 64 KiB
+  expect_connected(reader, writer);
+  ByteSequence sequence;
+  const std::vector<Bytes> pieces{sequence.take(1), sequence.take(40_KiB), sequence.take(24_KiB - 1)};
+  const std::vector<std::span<const std::byte>> parts{pieces[0], pieces[1], {}, pieces[2]};
+  Bytes received(64_KiB);
+  ByteSequence expected;
+
+  Tracing tracing;
+  EXPECT_EQ(writer.write_some(parts), 64_KiB);
+  EXPECT_THAT(names_of(tracing.take()), ElementsAre(platform.gathered_write_call));
+  reader.read_exact(received);
+  EXPECT_TRUE(expected.continues_with(received));
+
+  tracing.take();
+  EXPECT_EQ(writer.write_all(parts), 64_KiB);
+  EXPECT_THAT(names_of(tracing.take()), ElementsAre(platform.gathered_write_call));
 }
 
 TEST_F(Trace, AnEmptyBufferIsNoSystemCall) {

@@ -47,9 +47,11 @@ struct Platform {
   std::size_t handles_kept_by_the_runtime;  ///< what the C++ runtime makes as it goes, and never gives back
   bool can_limit_handles;                   ///< a process can be made to run out of descriptors
 
-  // Tracing: the system call of one read, write, bind, connect and close
+  // Tracing: the system call of one read, write, bind, connect and close, and of a read or write of several buffers
   std::string_view read_call;
   std::string_view write_call;
+  std::string_view scattered_read_call;
+  std::string_view gathered_write_call;
   std::string_view bind_call;
   std::string_view connect_call;
   std::string_view close_call;
@@ -101,6 +103,8 @@ inline constexpr Platform unix_sockets{
     .can_limit_handles = true,
     .read_call = "recv",
     .write_call = "send",
+    .scattered_read_call = "recvmsg",
+    .gathered_write_call = "sendmsg",
     .bind_call = "bind",
     .connect_call = "connect",
     .close_call = "close",
@@ -142,6 +146,8 @@ inline constexpr Platform named_pipes{
     .can_limit_handles = false,
     .read_call = "ReadFile",
     .write_call = "WriteFile",
+    .scattered_read_call = "ReadFile",
+    .gathered_write_call = "WriteFile",
     .bind_call = "CreateNamedPipeW",
     .connect_call = "CreateFileW",
     .close_call = "CloseHandle",
