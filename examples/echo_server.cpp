@@ -11,65 +11,26 @@
 #include <localsocket/localsocket.hpp>
 
 #include <array>
-#include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <iostream>
-#include <list>
 #include <span>
 #include <stop_token>
-#include <string>
 #include <system_error>
-#include <thread>
-#include <utility>
 
-using localsocket::LocalListener;
+#include "support/server.hpp"
+
 using localsocket::LocalStream;
 
 namespace {
 
-/// One client's thread. Destroying it asks the thread to stop, which ends the call that it waits in, and joins it.
-class Client {
- public:
-  explicit Client(LocalStream stream)
-      : stream_(std::move(stream)), thread_([this](const std::stop_token& stop) { echo(stop); }) {}
-
-  bool is_gone() const { return gone_; }
-
- private:
-  void echo(const std::stop_token& stop) {
-    std::array<std::byte, 16 * 1024> buffer;
-    std::error_code ec;
-    // 0: the client has closed, or there is an error.
-    while (const std::size_t n = stream_.read_some(buffer, stop, ec)) {
-      stream_.write_all(std::span(buffer).first(n), stop, ec);
-      if (ec) break;
-    }
-    stream_.close();
-    gone_ = true;
-  }
-
-  LocalStream stream_;
-  std::atomic<bool> gone_ = false;
-  std::jthread thread_;
-};
-
-void serve(LocalListener& listener) {
-  std::list<Client> clients;
-  for (;;) {
-    try {
-      for (LocalStream stream : listener.incoming()) {
-        clients.remove_if([](const Client& client) { return client.is_gone(); });
-        clients.emplace_back(std::move(stream));
-      }
-      return;
-    } catch (const std::system_error& error) {
-      // Too many clients for the descriptors or threads that the system gives: the server goes on with those it has.
-      std::cerr << "echo_server: " << error.what() << '\n';
-      clients.remove_if([](const Client& client) { return client.is_gone(); });
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    }
+void echo(LocalStream stream, const std::stop_token& stop) {
+  std::array<std::byte, 16 * 1024> buffer;
+  std::error_code ec;
+  // 0: the client has closed, or there is an error.
+  while (const std::size_t size = stream.read_some(buffer, stop, ec)) {
+    stream.write_all(std::span(buffer).first(size), stop, ec);
+    if (ec) break;
   }
 }
 
@@ -81,13 +42,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    LocalListener listener = LocalListener::bind(argv[1]);
-    std::cout << "listening on " << listener.local_address().native() << std::endl;
-
-    const std::jthread server([&listener] { serve(listener); });
-    std::string line;
-    std::getline(std::cin, line);
-    listener.close();  // ends the loop in serve()
+    example::serve_until_line(argv[1], echo);
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "echo_server: " << error.what() << '\n';

@@ -40,17 +40,17 @@ inline void serve_until_line(const char* address, const ClientThread::Body& body
   std::cout << "listening on " << listener.local_address().native() << std::endl;
   std::list<ClientThread> clients;
   const std::jthread acceptor([&] {
-    std::error_code ec;
-    for (;;) {
-      localsocket::LocalStream stream = listener.accept({}, ec);
-      if (ec == localsocket::Errc::closed) return;
-      clients.remove_if([](const ClientThread& client) { return client.is_done(); });
-      if (ec) {
-        // Out of descriptors, for example: the server goes on with the clients that it has.
-        std::cerr << "accept: " << ec.message() << '\n';
+    while (listener.is_open()) {
+      try {
+        for (localsocket::LocalStream stream : listener.incoming()) {
+          clients.remove_if([](const ClientThread& client) { return client.is_done(); });
+          clients.emplace_back(body, std::move(stream));
+        }
+      } catch (const std::system_error& error) {
+        // Out of descriptors or threads, for example: the server goes on with the clients that it has.
+        std::cerr << error.what() << '\n';
+        clients.remove_if([](const ClientThread& client) { return client.is_done(); });
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      } else {
-        clients.emplace_back(body, std::move(stream));
       }
     }
   });
