@@ -79,15 +79,7 @@ class Listener::Instance {
   }
 
   void stop() noexcept {
-    if (!is_pending_) return;
-    // The event is shared and manual-reset, so it is cleared before each look; ours sets it again when it ends.
-    Completion ignored;
-    sys("CancelIoEx", ::CancelIoEx, pipe_.get(), &connect_);
-    for (;;) {
-      sys("ResetEvent", ::ResetEvent, connect_.hEvent);
-      if (has_completed(pipe_.get(), connect_, ignored)) break;
-      sys("WaitForSingleObject", ::WaitForSingleObject, connect_.hEvent, DWORD{INFINITE});
-    }
+    if (is_pending_) cancel_and_wait(pipe_.get(), connect_);
     is_pending_ = false;
   }
 

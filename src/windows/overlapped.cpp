@@ -18,7 +18,10 @@ void cancel_and_wait(HANDLE file, OVERLAPPED& operation) noexcept {
   // complete: until then the system writes to the buffer and to the OVERLAPPED.
   sys("CancelIoEx", ::CancelIoEx, file, &operation);
   Completion ignored;
-  while (!has_completed(file, operation, ignored)) {
+  for (;;) {
+    // Before each look: an event that others set too, and that stays set, would have this spin.
+    sys("ResetEvent", ::ResetEvent, operation.hEvent);
+    if (has_completed(file, operation, ignored)) return;
     sys("WaitForSingleObject", ::WaitForSingleObject, operation.hEvent, DWORD{INFINITE});
   }
 }

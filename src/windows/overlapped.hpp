@@ -13,7 +13,7 @@ struct Completion {
 };
 
 /// Cancels `operation` and waits until the system has let go of it. It may have completed meanwhile; the completion
-/// tells.
+/// tells. Its event, which others may set as well, is cleared.
 void cancel_and_wait(HANDLE file, OVERLAPPED& operation) noexcept;
 
 /// Whether `operation` has ended, and how.
