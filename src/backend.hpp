@@ -33,6 +33,8 @@
 #include "native.hpp"
 
 #include <concepts>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -64,11 +66,14 @@ concept WakerBackend = requires(T waker, Clock::duration time) {
 template <class T>
 concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
     requires(T stream, const T& constant, const LocalAddress& address, const ConnectOptions& options, Call& call,
-             ReadBuffers to, WriteBuffers from, NativeHandle handle, std::error_code& ec) {
+             ReadBuffers to, WriteBuffers from, std::span<const std::byte> bytes, NativeHandle handle,
+             std::error_code& ec) {
   // One attempt. connection_refused (nobody listens) and timed_out (no room) mean: try again.
   { T::connect(address, options, ec) } -> std::same_as<T>;
   // The same, as a handle that a child process can have as its standard output.
   { T::connect_for_child(address, options, ec) } -> std::same_as<NativeHandle>;
+  // write() to such a handle, which is as it was afterwards.
+  { T::write_for_child(handle, bytes, call, ec) } -> std::same_as<std::size_t>;
   // After timed_out: until there may be room, at most `time`; need not wait if connect itself did.
   {T::await_room(address, call, Clock::duration())};
   { T::pair(ec) } -> std::same_as<std::pair<T, T>>;

@@ -32,6 +32,30 @@ ChildOutput ChildOutput::connect(const LocalAddress& address, const Wait& wait, 
                           [&](std::error_code& ec) { return connect(address, wait, options, ec); });
 }
 
+std::size_t ChildOutput::write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
+  ec.clear();
+  if (!is_open()) {
+    ec = detail::error(detail::Operation::write, Errc::closed);
+    return 0;
+  }
+  detail::Lane lane;
+  detail::Call call(lane, wait);
+  std::size_t written = 0;
+  while (written < bytes.size() && !ec) {
+    written += detail::NativeStream::write_for_child(handle_, bytes.subspan(written), call, ec);
+    if (!ec && written < bytes.size()) ec = detail::error(detail::Operation::write, call.ended());
+  }
+  return written;
+}
+
+std::size_t ChildOutput::write_all(std::span<const std::byte> bytes, const Wait& wait) {
+  return detail::or_raise("write to", LocalAddress(), [&](std::error_code& ec) { return write_all(bytes, wait, ec); });
+}
+
+std::size_t ChildOutput::write_all(std::string_view text, const Wait& wait) {
+  return write_all(std::as_bytes(std::span(text)), wait);
+}
+
 NativeHandle ChildOutput::release() noexcept { return std::exchange(handle_, invalid_handle); }
 
 void ChildOutput::close() noexcept {

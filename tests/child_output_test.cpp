@@ -1,5 +1,6 @@
 // A connection as a child's standard output.
 #include <cstdio>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -47,6 +48,76 @@ TEST(ChildOutput, OfMoreThanABufferWaitsForTheReader) {
   output.close();
   EXPECT_EQ(text_until_end(server), lines(50'000));
   EXPECT_EQ(child.wait(), 0);
+}
+
+TEST(ChildOutput, BeginsWithWhatTheParentWrites) {
+  LocalListener listener = listening();
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  EXPECT_EQ(output.write_all("header;"), 7U);
+  ChildProcess child = spawn_into(output.native_handle(), "print_and_exit", {"3"});
+  output.close();
+  EXPECT_EQ(text_until_end(server), "header;" + lines(3));
+}
+
+TEST(ChildOutput, TakesMoreThanABufferFromTheParent) {
+  LocalListener listener = listening();
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  const Bytes sent = some_bytes(1_MiB);
+  auto reading = run_async([&] { return read_to_end(server); });
+  EXPECT_EQ(output.write_all(sent, 20s), sent.size());
+  output.close();
+  EXPECT_EQ(reading.result(), sent);
+}
+
+// The child must not find the limit on its standard output: its own writes wait as long as it takes.
+TEST(ChildOutput, GoesOnAfterAWriteOfTheParentThatRanOutOfTime) {
+  LocalListener listener = listening();
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  const std::string letters(4_MiB, 'x');
+  std::error_code ec;
+  const std::size_t written = output.write_all(bytes_of(letters), 30ms, ec);
+  EXPECT_CODE(ec, std::errc::timed_out);
+  EXPECT_GT(written, 0U);
+  EXPECT_LT(written, letters.size());
+
+  ChildProcess child = spawn_into(output.native_handle(), "print_and_exit", {"50000"});
+  output.close();
+  EXPECT_EQ(text_until_end(server), letters.substr(0, written) + lines(50'000));
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST(ChildOutput, StopEndsAWriteOfTheParentThatWaits) {
+  LocalListener listener = listening();
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  const Bytes bytes(4_MiB);
+  std::stop_source stop;
+  auto writing = run_async([&] {
+    std::error_code ec;
+    output.write_all(bytes, stop.get_token(), ec);
+    return ec;
+  });
+  writing.wait_until_blocked_for(long_wait);
+  stop.request_stop();
+  EXPECT_TRUE(writing.finished_within(soon()));
+  EXPECT_CODE(writing.result(), std::errc::operation_canceled);
+}
+
+TEST(ChildOutput, TellsTheParentThatTheListenerHasLeft) {
+  LocalListener listener = listening();
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  listener.accept().close();
+  EXPECT_THROWS_CODE(output.write_all("header"), std::errc::broken_pipe);
+}
+
+TEST(ChildOutput, ThatIsClosedTakesNothing) {
+  ChildOutput output;
+  std::error_code ec;
+  EXPECT_EQ(output.write_all(bytes_of("header"), {}, ec), 0U);
+  EXPECT_CODE(ec, Errc::closed);
 }
 
 TEST(ChildOutput, DoesNotEndWhileTheParentHasItsCopy) {

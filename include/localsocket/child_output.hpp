@@ -6,6 +6,9 @@
 #include <localsocket/platform.hpp>
 #include <localsocket/wait.hpp>
 
+#include <cstddef>
+#include <span>
+#include <string_view>
 #include <system_error>
 
 namespace localsocket {
@@ -15,6 +18,7 @@ namespace localsocket {
 /// Windows, where the handle of a LocalStream would not do. Move-only; the destructor closes it.
 ///
 ///     auto output = ChildOutput::connect("log.example");
+///     output.write_all("what comes before the child's own output\n");
 ///     … start the child with output.native_handle() as its standard output …
 ///     output.close();  // or the listener never sees the end of the stream
 class LOCALSOCKET_EXPORT ChildOutput {
@@ -29,6 +33,12 @@ class LOCALSOCKET_EXPORT ChildOutput {
                              const ConnectOptions& options = {});
   static ChildOutput connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
                              std::error_code& ec);
+
+  /// Writes bytes of this process, such as a header, before the child has the handle. As LocalStream::write_all, with
+  /// its errors.
+  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait = {});
+  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec);
+  std::size_t write_all(std::string_view text, const Wait& wait = {});
 
   bool is_open() const noexcept { return handle_ != invalid_handle; }
   NativeHandle native_handle() const noexcept { return handle_; }

@@ -280,4 +280,12 @@ NativeHandle Stream::connect_for_child(const LocalAddress& address, const Connec
   return connect(address, options, ec).release();
 }
 
+std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
+                                    std::error_code& ec) {
+  Stream stream(handle);
+  const std::size_t written = stream.write(WriteBuffers(std::span(&bytes, 1)), call, ec);
+  static_cast<void>(stream.release());
+  return written;
+}
+
 }  // namespace localsocket::detail::unix_room

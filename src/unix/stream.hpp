@@ -10,6 +10,7 @@
 #include "../call.hpp"
 
 #include <atomic>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -26,6 +27,8 @@ class Stream {
   static Stream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
   static NativeHandle connect_for_child(const LocalAddress& address, const ConnectOptions& options,
                                         std::error_code& ec);
+  static std::size_t write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
+                                     std::error_code& ec);
   static void await_room(const LocalAddress& address, Call& call, Clock::duration time) noexcept;
   static std::pair<Stream, Stream> pair(std::error_code& ec);
   static Stream adopt(NativeHandle handle, std::error_code& ec);

@@ -48,15 +48,16 @@ Completion finish(HANDLE file, OVERLAPPED& operation, Call& call) noexcept {
 
 namespace {
 
-struct Flush {
-  HANDLE pipe;
+struct Aside {
+  void (*body)(void* context, Completion& completion);
+  void* context;
   NativeWaker& waker;
+  Completion completion{};
   std::atomic<bool> is_done{false};
-  DWORD error = ERROR_SUCCESS;
 
-  static DWORD WINAPI run(void* flush) noexcept {
-    Flush& self = *static_cast<Flush*>(flush);
-    if (!sys("FlushFileBuffers", ::FlushFileBuffers, self.pipe)) self.error = ::GetLastError();
+  static DWORD WINAPI run(void* aside) noexcept {
+    Aside& self = *static_cast<Aside*>(aside);
+    self.body(self.context, self.completion);
     self.is_done = true;
     self.waker.wake();
     return 0;
@@ -65,30 +66,27 @@ struct Flush {
 
 }  // namespace
 
-// FlushFileBuffers knows neither OVERLAPPED nor time (its documentation), so it gets a thread, whose I/O can be
-// cancelled.
-Completion flush(HANDLE pipe, Call& call) noexcept {
+Completion run_aside(Call& call, void (*body)(void* context, Completion& completion), void* context) noexcept {
   constexpr std::chrono::milliseconds retry{1};
   const Waiter waiter(call);
-  Flush flush{pipe, waiter.waker()};
-  const Handle thread(sys("CreateThread", ::CreateThread, LPSECURITY_ATTRIBUTES{nullptr}, SIZE_T{0}, &Flush::run,
-                          static_cast<void*>(&flush), DWORD{0}, LPDWORD{nullptr}));
+  Aside aside{body, context, waiter.waker()};
+  const Handle thread(sys("CreateThread", ::CreateThread, LPSECURITY_ATTRIBUTES{nullptr}, SIZE_T{0}, &Aside::run,
+                          static_cast<void*>(&aside), DWORD{0}, LPDWORD{nullptr}));
   if (!thread.is_open()) return {::GetLastError()};
   Interruption why = Interruption::none;
-  while (!flush.is_done) {
+  while (!aside.is_done) {
     if (why == Interruption::none) why = call.refused();
     if (why != Interruption::none) {
-      // Again and again: it fails while the thread has not begun to flush.
+      // Again and again: it fails while the thread has not begun its call.
       sys("CancelSynchronousIo", ::CancelSynchronousIo, thread.get());
     }
     waiter.waker().wait(why == Interruption::none ? call.remaining() : retry);
   }
-  sys("WaitForSingleObject", ::WaitForSingleObject, thread.get(), DWORD{INFINITE});  // it still uses `flush` to the end
-  Completion completion{flush.error};
-  if (flush.error == ERROR_OPERATION_ABORTED) {
-    completion.why = why == Interruption::none ? Interruption::canceled : why;
+  sys("WaitForSingleObject", ::WaitForSingleObject, thread.get(), DWORD{INFINITE});  // it still uses `aside` to the end
+  if (aside.completion.error == ERROR_OPERATION_ABORTED) {
+    aside.completion.why = why == Interruption::none ? Interruption::canceled : why;
   }
-  return completion;
+  return aside.completion;
 }
 
 }  // namespace localsocket::detail::windows_room

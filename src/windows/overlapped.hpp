@@ -37,7 +37,14 @@ Completion perform(HANDLE file, Call& call, Start start) noexcept {
   return finish(file, operation, call);
 }
 
-/// FlushFileBuffers, which waits until the peer has read everything, made to end with the call.
-Completion flush(HANDLE pipe, Call& call) noexcept;
+/// Has a thread run `body(context, completion)`, and cancels that thread's I/O when the call ends.
+Completion run_aside(Call& call, void (*body)(void* context, Completion& completion), void* context) noexcept;
+
+/// Performs `body(completion)`, a system call that knows neither OVERLAPPED nor time, so that it ends with the call.
+template <class Body>
+Completion perform_aside(Call& call, Body body) noexcept {
+  return run_aside(
+      call, [](void* context, Completion& completion) { (*static_cast<Body*>(context))(completion); }, &body);
+}
 
 }  // namespace localsocket::detail::windows_room

@@ -123,7 +123,7 @@ Handle open_client(const std::wstring& name, Direction direction, std::error_cod
 
 Handle open_client_for_child(const std::wstring& name, std::error_code& ec) noexcept {
   SECURITY_ATTRIBUTES inheritable{sizeof inheritable, nullptr, TRUE};
-  return open(name, GENERIC_WRITE, 0, &inheritable, ec);
+  return open(name, access_of_client(Direction::client_to_server), 0, &inheritable, ec);
 }
 
 std::error_code check_pipe(HANDLE handle, bool should_listen) noexcept {

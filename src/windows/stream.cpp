@@ -21,6 +21,14 @@ std::error_code error_of(Operation operation, const Completion& completion) noex
   return native_error(operation, static_cast<int>(completion.error));
 }
 
+// A write that is still pending and no larger than the pipe's buffer has had nothing taken: a write completes as soon
+// as all that is queued fits the buffer. So when it is cancelled, "0 bytes" is the truth, and the count of what was
+// moved is exact. Of a larger one the reader may have had a part, which a cancelled WriteFile does not report.
+DWORD largest_write_to(HANDLE pipe) noexcept {
+  const DWORD buffer = write_buffer_size(pipe);
+  return buffer != 0 ? buffer : default_buffer_size;  // no buffer: the count of an interrupted write is a lower bound
+}
+
 }  // namespace
 
 Stream::Stream(Stream&& other) noexcept { *this = std::move(other); }
@@ -69,6 +77,19 @@ NativeHandle Stream::connect_for_child(const LocalAddress& address, const Connec
   return ec ? invalid_handle : pipe.release();
 }
 
+// The handle is synchronous: it waits, whatever OVERLAPPED says.
+std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
+                                    std::error_code& ec) {
+  const auto size = static_cast<DWORD>(std::min<std::size_t>(bytes.size(), largest_write_to(handle)));
+  const Completion completion = perform_aside(call, [&](Completion& result) {
+    const bool written = sys("WriteFile", ::WriteFile, handle, static_cast<const void*>(bytes.data()), size,
+                             &result.bytes, LPOVERLAPPED{nullptr});
+    if (!written) result.error = ::GetLastError();
+  });
+  if (completion.bytes == 0) ec = error_of(Operation::write, completion);
+  return completion.bytes;
+}
+
 void Stream::await_room(const LocalAddress& address, Call& call, Clock::duration time) {
   // WaitNamedPipe cannot be interrupted, so it gets short slices; 0 would mean the pipe's own default (its
   // documentation).
@@ -107,14 +128,10 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
   }
 }
 
-// A write that is still pending and no larger than the pipe's buffer has had nothing taken: a write completes as soon
-// as all that is queued fits the buffer. So when it is cancelled, "0 bytes" is the truth, and the count of what was
-// moved is exact. Of a larger one the reader may have had a part, which a cancelled WriteFile does not report.
 std::size_t Stream::largest_write() noexcept {
   std::uint32_t size = largest_write_.load(std::memory_order_relaxed);
   if (size == 0) {
-    const DWORD buffer = write_buffer_size(handle());
-    size = buffer != 0 ? buffer : default_buffer_size;  // no buffer: the count of an interrupted write is a lower bound
+    size = largest_write_to(handle());
     largest_write_.store(size, std::memory_order_relaxed);
   }
   return size;
@@ -169,7 +186,10 @@ void Stream::shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept {
 }
 
 bool Stream::drain(Call& call, std::error_code& ec) noexcept {
-  const Completion completion = flush(handle(), call);
+  // FlushFileBuffers has no OVERLAPPED (its documentation).
+  const Completion completion = perform_aside(call, [pipe = handle()](Completion& result) {
+    if (!sys("FlushFileBuffers", ::FlushFileBuffers, pipe)) result.error = ::GetLastError();
+  });
   if (completion.why == Interruption::timed_out) return false;
   if (completion.error != ERROR_SUCCESS) ec = error_of(Operation::write, completion);
   return !ec;
