@@ -1,11 +1,15 @@
-// Sends its standard input to a log_server:
+// Sends its standard input, or the output of a command, to a log_server:
 //
 //     log_client <address> <name> [text | binary | datagram] [<tag>=<value>...]
+//     log_client <address> <name> [text | binary] [<tag>=<value>...] -- <command> [argument...]
 //
-// As a stream of datagrams, each line is one.
+// As a stream of datagrams, each line is one. What a command prints goes to the server without passing through this
+// process, which exits as the command did.
 
+#include <localsocket/child_output.hpp>
 #include <localsocket/localsocket.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <exception>
@@ -14,9 +18,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "support/log_stream.hpp"
+#include "support/process.hpp"
+#include "support/standard_streams.hpp"
 
+using localsocket::ChildOutput;
 using localsocket::LocalStream;
 using localsocket::MessageStream;
 
@@ -24,14 +32,15 @@ namespace {
 
 constexpr std::chrono::seconds patience{30};
 
-example::LogHeader header_from(int argc, char** argv) {
+/// Of the arguments behind the address.
+example::LogHeader header_from(std::span<char*> arguments) {
   example::LogHeader header;
-  header.name = argv[2];
+  header.name = arguments[0];
   header.timestamp = example::timestamp_now();
-  if (argc > 3) header.type = example::log_type(argv[3]);
+  if (arguments.size() > 1) header.type = example::log_type(arguments[1]);
   if (header.type != example::LogType::text) header.content_type = "application/octet-stream";
-  for (int i = 4; i < argc; ++i) {
-    const std::string_view tag = argv[i];
+  for (std::size_t i = 2; i < arguments.size(); ++i) {
+    const std::string_view tag = arguments[i];
     const std::size_t equals = tag.find('=');
     if (equals == std::string_view::npos)
       throw example::LogFormatError("a tag is <tag>=<value>, not " + std::string(tag));
@@ -41,6 +50,7 @@ example::LogHeader header_from(int argc, char** argv) {
 }
 
 void send_bytes(LocalStream stream) {
+  example::use_binary_standard_streams();
   std::array<char, 16 * 1024> buffer;
   while (std::cin.read(buffer.data(), buffer.size()) || std::cin.gcount() > 0) {
     stream.write_all(std::string_view(buffer.data(), static_cast<std::size_t>(std::cin.gcount())), patience);
@@ -52,22 +62,37 @@ void send_datagrams(LocalStream stream) {
   for (std::string line; std::getline(std::cin, line);) messages.send(line, patience);
 }
 
+void send_input(const char* address, const example::LogHeader& header) {
+  LocalStream stream = LocalStream::connect(address, patience);
+  stream.write_all(example::log_handshake(header, example::LogSource::in_process), patience);
+  if (header.type == example::LogType::datagram) {
+    send_datagrams(std::move(stream));
+  } else {
+    send_bytes(std::move(stream));
+  }
+}
+
+int send_output(const char* address, const example::LogHeader& header, const std::vector<std::string>& command) {
+  const std::string handshake = example::log_handshake(header, example::LogSource::child_output);
+  ChildOutput output = ChildOutput::connect(address, patience);
+  output.write_all(handshake, patience);
+  return example::run_with_output(command, std::move(output));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) {
-    std::cerr << "usage: log_client <address> <name> [text | binary | datagram] [<tag>=<value>...]\n";
+  char** const end = argv + argc;
+  char** const dashes = std::find(argv, end, std::string_view("--"));
+  if (dashes - argv < 3 || end - dashes == 1) {
+    std::cerr << "usage: log_client <address> <name> [text | binary | datagram] [<tag>=<value>...]\n"
+                 "       log_client <address> <name> [text | binary] [<tag>=<value>...] -- <command> [argument...]\n";
     return 2;
   }
   try {
-    const example::LogHeader header = header_from(argc, argv);
-    LocalStream stream = LocalStream::connect(argv[1], patience);
-    example::send_log_handshake(stream, header, example::LogSource::in_process, patience);
-    if (header.type == example::LogType::datagram) {
-      send_datagrams(std::move(stream));
-    } else {
-      send_bytes(std::move(stream));
-    }
+    const example::LogHeader header = header_from(std::span(argv + 2, dashes));
+    if (dashes != end) return send_output(argv[1], header, std::vector<std::string>(dashes + 1, end));
+    send_input(argv[1], header);
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "log_client: " << error.what() << '\n';

@@ -75,10 +75,7 @@ void store_bytes(MessageStream messages, std::ofstream out, const std::stop_toke
 
 void store_datagrams(MessageStream messages, std::ofstream out, const std::stop_token& stop) {
   while (const auto datagram = messages.receive(stop)) {
-    std::string length;
-    std::size_t rest = datagram->size();
-    for (; rest >= 0x80; rest >>= 7) length += static_cast<char>((rest & 0x7f) | 0x80);
-    out << (length += static_cast<char>(rest));
+    out << example::encode_length(datagram->size());
     write(out, *datagram);
   }
   out.close();

@@ -10,6 +10,8 @@
 #include <exception>
 #include <iostream>
 
+#include "support/standard_streams.hpp"
+
 int main(int argc, char** argv) {
   if (argc != 2) {
     std::cerr << "usage: output_receiver <address>\n";
@@ -17,6 +19,7 @@ int main(int argc, char** argv) {
   }
   try {
     using namespace localsocket;
+    example::use_binary_standard_streams();
     LocalListener listener = LocalListener::bind(argv[1], {.direction = Direction::client_to_server});
     LocalStream output = listener.accept(std::chrono::seconds(30));
     std::array<std::byte, 64 * 1024> buffer;

@@ -143,14 +143,19 @@ inline LogHeader parse_log_header(std::string_view text) {
   return header;
 }
 
-/// Sends the handshake; the stream is for the log itself then.
-inline void send_log_handshake(localsocket::LocalStream& stream, const LogHeader& header, LogSource source,
-                               const localsocket::Wait& wait) {
+/// The length of a message, as it stands before it: unsigned LEB128.
+inline std::string encode_length(std::size_t length) {
+  std::string bytes;
+  for (; length >= 0x80; length >>= 7) bytes += static_cast<char>((length & 0x7f) | 0x80);
+  return bytes += static_cast<char>(length);
+}
+
+/// The handshake; what is sent behind it is the log.
+inline std::string log_handshake(const LogHeader& header, LogSource source) {
   check_log_source(header.type, source);
-  stream.write_all(log_magic, wait);
-  localsocket::MessageStream messages(std::move(stream), log_header_options);
-  messages.send(to_json(header).dump(), wait);
-  stream = messages.release().stream;
+  const std::string json = to_json(header).dump();
+  if (json.size() > largest_log_header) throw LogFormatError("the header is longer than 1 MiB");
+  return std::string(log_magic) + encode_length(json.size()) + json;
 }
 
 /// Receives the handshake. The MessageStream goes on behind it: with datagrams, or with the bytes that release() gives.

@@ -14,7 +14,7 @@
 #include <span>
 #include <string>
 
-#include "terminal.hpp"
+#include "standard_streams.hpp"
 
 #define XXH_INLINE_ALL  // the header alone: nothing to link
 #include <xxhash.h>

@@ -44,6 +44,7 @@ struct Platform {
 
   // Processes
   bool has_signals;
+  std::string_view printed_newline;         ///< what a program's printf makes of a newline
   std::size_t handles_kept_by_the_runtime;  ///< what the C++ runtime makes as it goes, and never gives back
   bool can_limit_handles;                   ///< a process can be made to run out of descriptors
 
@@ -99,6 +100,7 @@ inline constexpr Platform unix_sockets{
     .can_replace_live_listener = true,
     .connections_hold_the_address = false,
     .has_signals = true,
+    .printed_newline = "\n",
     .handles_kept_by_the_runtime = 0,
     .can_limit_handles = true,
     .read_call = "recv",
@@ -142,6 +144,7 @@ inline constexpr Platform named_pipes{
     .can_replace_live_listener = false,
     .connections_hold_the_address = true,
     .has_signals = false,
+    .printed_newline = "\r\n",
     .handles_kept_by_the_runtime = 0,
     .can_limit_handles = false,
     .read_call = "ReadFile",

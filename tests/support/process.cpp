@@ -21,12 +21,20 @@ std::map<std::string, ChildBody, std::less<>>& bodies() {
 
 bool register_child(const char* name, ChildBody body) { return bodies().emplace(name, body).second; }
 
+std::vector<std::string> child_command_line(std::string_view name, const ChildArguments& args) {
+  std::vector<std::string> command_line{detail::program_path(), std::string(option).append(name)};
+  command_line.insert(command_line.end(), args.begin(), args.end());
+  return command_line;
+}
+
 ChildProcess spawn(std::string_view name, const ChildArguments& args) { return spawn_into(invalid_handle, name, args); }
 
 ChildProcess spawn_into(NativeHandle output, std::string_view name, const ChildArguments& args) {
-  std::vector<std::string> command_line{detail::program_path(), std::string(option).append(name)};
-  command_line.insert(command_line.end(), args.begin(), args.end());
-  return detail::spawn_program(command_line, output);
+  return detail::start_process(child_command_line(name, args), {.output = output});
+}
+
+ChildProcess spawn_program(const std::vector<std::string>& command_line) {
+  return detail::start_process(command_line, {.with_input = true, .with_errors = true});
 }
 
 void report(std::string_view line) {

@@ -39,6 +39,13 @@ class ChildProcess {
   /// The next line that it report()ed, without the line end; empty when it has ended without one.
   std::string read_line();
 
+  /// All that is left of its output; when it has ended, or closed that.
+  std::string read_to_end();
+
+  /// Gives it something to read on its standard input; of spawn_program() only.
+  void write(std::string_view text);
+  void close_input();
+
   /// Waits until it has ended, and returns its exit code.
   int wait();
 
@@ -58,6 +65,12 @@ ChildProcess spawn(std::string_view name, const ChildArguments& args = {});
 /// read then. On Windows it must be inheritable.
 ChildProcess spawn_into(NativeHandle output, std::string_view name, const ChildArguments& args = {});
 
+/// Starts another program. Its standard input is written by this process, and its standard error is part of its output.
+ChildProcess spawn_program(const std::vector<std::string>& command_line);
+
+/// The command line that spawn() uses.
+std::vector<std::string> child_command_line(std::string_view name, const ChildArguments& args = {});
+
 /// In a child: tells the parent's read_line().
 void report(std::string_view line);
 
@@ -67,9 +80,14 @@ std::optional<int> run_as_child(int argc, char** argv);
 bool register_child(const char* name, ChildBody body);
 
 namespace detail {
-/// The system's part of spawn() and, with a valid handle, of spawn_into().
-ChildProcess spawn_program(const std::vector<std::string>& command_line, NativeHandle output);
-/// The path of this program, as spawn_program() takes it.
+struct Streams {
+  NativeHandle output = invalid_handle;  ///< unless given, a pipe to this process
+  bool with_input = false;               ///< a pipe from this process, instead of its own standard input
+  bool with_errors = false;              ///< in the output, instead of on its own standard error
+};
+/// The system's part of all of these.
+ChildProcess start_process(const std::vector<std::string>& command_line, const Streams& streams);
+/// The path of this program, as start_process() takes it, in this process and in others.
 std::string program_path();
 }  // namespace detail
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
+#include <utility>
 
 #if defined(__APPLE__)
 #include <mach-o/dyld.h>
@@ -24,6 +25,7 @@ namespace localsocket::test {
 struct ChildProcess::Native {
   pid_t pid = -1;
   std::FILE* output = nullptr;
+  int input = -1;
   int exit_code = -1;
   bool ended = false;
 };
@@ -34,16 +36,30 @@ void check(int error, const char* what) {
   if (error != 0) throw std::system_error(error, std::generic_category(), what);
 }
 
-}  // namespace
+struct Pipe {
+  int read_end = -1;
+  int write_end = -1;
+};
 
-ChildProcess detail::spawn_program(const std::vector<std::string>& command_line, NativeHandle output) {
+Pipe make_pipe() {
   int ends[2];
   if (::pipe(ends) != 0) check(errno, "pipe");
   for (const int end : ends) ::fcntl(end, F_SETFD, FD_CLOEXEC);
+  return {ends[0], ends[1]};
+}
+
+}  // namespace
+
+ChildProcess detail::start_process(const std::vector<std::string>& command_line, const Streams& streams) {
+  const Pipe output = make_pipe();
+  const Pipe input = streams.with_input ? make_pipe() : Pipe();
 
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, output != invalid_handle ? output : ends[1], STDOUT_FILENO);
+  const auto give = [&actions](int end, int as) { ::posix_spawn_file_actions_adddup2(&actions, end, as); };
+  give(streams.output != invalid_handle ? streams.output : output.write_end, STDOUT_FILENO);
+  if (streams.with_errors) give(output.write_end, STDERR_FILENO);
+  if (streams.with_input) give(input.read_end, STDIN_FILENO);
 
   std::vector<char*> argv;
   for (const auto& argument : command_line) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -52,19 +68,22 @@ ChildProcess detail::spawn_program(const std::vector<std::string>& command_line,
   auto native = std::make_unique<ChildProcess::Native>();
   const int error = ::posix_spawn(&native->pid, argv[0], &actions, nullptr, argv.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
-  ::close(ends[1]);
-  native->output = ::fdopen(ends[0], "r");
+  ::close(output.write_end);
+  if (streams.with_input) ::close(input.read_end);
+  native->output = ::fdopen(output.read_end, "r");
+  native->input = input.write_end;
   ChildProcess child(std::move(native));
   check(error, "posix_spawn");
   return child;
 }
 
 std::string detail::program_path() {
-#if defined(__linux__)
-  return "/proc/self/exe";
-#else
   char path[4096];
-#if defined(__APPLE__)
+#if defined(__linux__)
+  const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path - 1);
+  if (size < 0) check(errno, "readlink");
+  path[size] = '\0';
+#elif defined(__APPLE__)
   uint32_t size = sizeof path;
   if (::_NSGetExecutablePath(path, &size) != 0) check(ENAMETOOLONG, "_NSGetExecutablePath");
 #else
@@ -73,7 +92,6 @@ std::string detail::program_path() {
   if (::sysctl(name, 4, path, &size, nullptr, 0) != 0) check(errno, "sysctl");
 #endif
   return path;
-#endif
 }
 
 ChildProcess::ChildProcess(std::unique_ptr<Native> native) : native_(std::move(native)) {}
@@ -87,12 +105,32 @@ ChildProcess::~ChildProcess() {
   if (!native_) return;
   if (native_->pid > 0) kill();
   std::fclose(native_->output);
+  close_input();
 }
 
 std::string ChildProcess::read_line() {
   std::string line;
   for (int c; (c = std::fgetc(native_->output)) != EOF && c != '\n';) line.push_back(static_cast<char>(c));
   return line;
+}
+
+std::string ChildProcess::read_to_end() {
+  std::string text;
+  char buffer[4096];
+  while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, native_->output)) text.append(buffer, size);
+  return text;
+}
+
+void ChildProcess::write(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t size = ::write(native_->input, text.data(), text.size());
+    if (size < 0) check(errno, "write");
+    text.remove_prefix(static_cast<std::size_t>(size));
+  }
+}
+
+void ChildProcess::close_input() {
+  if (native_->input != -1) ::close(std::exchange(native_->input, -1));
 }
 
 int ChildProcess::wait() {

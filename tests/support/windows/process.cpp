@@ -4,12 +4,14 @@
 
 #include <mutex>
 #include <system_error>
+#include <utility>
 
 namespace localsocket::test {
 
 struct ChildProcess::Native {
   HANDLE process = nullptr;
   HANDLE output = nullptr;
+  HANDLE input = nullptr;
   DWORD id = 0;
 };
 
@@ -40,9 +42,23 @@ std::string quoted(const std::string& argument) {
   return result + '"';
 }
 
+struct Pipe {
+  HANDLE read_end = nullptr;
+  HANDLE write_end = nullptr;
+};
+
+/// A pipe whose one end a child can have.
+Pipe make_pipe(HANDLE Pipe::*ours) {
+  Pipe pipe;
+  SECURITY_ATTRIBUTES inheritable{sizeof inheritable, nullptr, TRUE};
+  check(CreatePipe(&pipe.read_end, &pipe.write_end, &inheritable, 0), "CreatePipe");
+  SetHandleInformation(pipe.*ours, HANDLE_FLAG_INHERIT, 0);
+  return pipe;
+}
+
 }  // namespace
 
-ChildProcess detail::spawn_program(const std::vector<std::string>& command_line, NativeHandle output) {
+ChildProcess detail::start_process(const std::vector<std::string>& command_line, const Streams& streams) {
   std::string text;
   for (const auto& argument : command_line) text.append(text.empty() ? "" : " ").append(quoted(argument));
   std::wstring command = wide(text);
@@ -51,22 +67,23 @@ ChildProcess detail::spawn_program(const std::vector<std::string>& command_line,
   static std::mutex mutex;
   const std::scoped_lock lock(mutex);
 
-  HANDLE write_end = nullptr;
-  auto native = std::make_unique<ChildProcess::Native>();
-  SECURITY_ATTRIBUTES inheritable{sizeof inheritable, nullptr, TRUE};
-  check(CreatePipe(&native->output, &write_end, &inheritable, 0), "CreatePipe");
-  SetHandleInformation(native->output, HANDLE_FLAG_INHERIT, 0);
-
+  const Pipe output = make_pipe(&Pipe::read_end);
+  const Pipe input = streams.with_input ? make_pipe(&Pipe::write_end) : Pipe();
   STARTUPINFOW startup{};
   startup.cb = sizeof startup;
   startup.dwFlags = STARTF_USESTDHANDLES;
-  startup.hStdOutput = output != invalid_handle ? output : write_end;
-  startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
+  startup.hStdInput = input.read_end;
+  startup.hStdOutput = streams.output != invalid_handle ? streams.output : output.write_end;
+  startup.hStdError = streams.with_errors ? output.write_end : GetStdHandle(STD_ERROR_HANDLE);
   PROCESS_INFORMATION process{};
   const BOOL created =
       CreateProcessW(nullptr, command.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &startup, &process);
   const DWORD error = GetLastError();
-  CloseHandle(write_end);
+  CloseHandle(output.write_end);
+  if (streams.with_input) CloseHandle(input.read_end);
+  auto native = std::make_unique<ChildProcess::Native>();
+  native->output = output.read_end;
+  native->input = input.write_end;
   native->process = process.hProcess;
   native->id = process.dwProcessId;
   ChildProcess child(std::move(native));
@@ -100,6 +117,7 @@ ChildProcess::~ChildProcess() {
     CloseHandle(native_->process);
   }
   CloseHandle(native_->output);
+  close_input();
 }
 
 std::string ChildProcess::read_line() {
@@ -109,6 +127,25 @@ std::string ChildProcess::read_line() {
     if (c != '\r') line.push_back(c);
   }
   return line;
+}
+
+std::string ChildProcess::read_to_end() {
+  std::string text;
+  char buffer[4096];
+  for (DWORD size = 0; ReadFile(native_->output, buffer, sizeof buffer, &size, nullptr);) text.append(buffer, size);
+  return text;
+}
+
+void ChildProcess::write(std::string_view text) {
+  while (!text.empty()) {
+    DWORD size = 0;
+    check(WriteFile(native_->input, text.data(), static_cast<DWORD>(text.size()), &size, nullptr), "WriteFile");
+    text.remove_prefix(size);
+  }
+}
+
+void ChildProcess::close_input() {
+  if (native_->input != nullptr) CloseHandle(std::exchange(native_->input, nullptr));
 }
 
 int ChildProcess::wait() {

@@ -1,0 +1,295 @@
+// The example programs, each in a process of its own, as a user would run them.
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/differences.hpp"
+#include "support/listening.hpp"
+#include "support/process.hpp"
+#include "support/test.hpp"
+
+namespace localsocket::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+/// Starts an example. It looks for its peer for a while, so the two may be started in any order.
+ChildProcess run(const std::string& name, const std::vector<std::string>& arguments) {
+  std::vector<std::string> command_line{EXAMPLES "/" + name};
+  command_line.insert(command_line.end(), arguments.begin(), arguments.end());
+  return spawn_program(command_line);
+}
+
+std::vector<std::string> lines_of(ChildProcess& process) {
+  std::vector<std::string> lines;
+  for (std::string line = process.read_line(); !line.empty(); line = process.read_line()) lines.push_back(line);
+  return lines;
+}
+
+/// An example that serves until the end of its standard input.
+class Server {
+ public:
+  Server(const std::string& name, const std::vector<std::string>& arguments) : process_(run(name, arguments)) {
+    EXPECT_THAT(process_.read_line(), StartsWith("listening on "));
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server() {
+    process_.close_input();
+    EXPECT_EQ(process_.wait(), 0);
+  }
+
+  std::string read_line() { return process_.read_line(); }
+
+ private:
+  ChildProcess process_;
+};
+
+/// Prints so many lines, and exits with that code.
+CHILD_PROCESS(print_lines) {
+  for (int i = 0; i < std::stoi(args[0]); ++i) std::printf("line %d\n", i);
+  return std::stoi(args[1]);
+}
+
+std::string printed_lines(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text.append("line ").append(std::to_string(i)).append(platform.printed_newline);
+  return text;
+}
+
+/// The arguments of an example that runs print_lines.
+std::vector<std::string> with_lines(std::vector<std::string> arguments, int count, int exit_code) {
+  for (std::string& word : child_command_line("print_lines", {std::to_string(count), std::to_string(exit_code)})) {
+    arguments.push_back(std::move(word));
+  }
+  return arguments;
+}
+
+constexpr int many = 20'000;
+
+class Example : public ::testing::Test {
+ protected:
+  const std::string address = LocalAddress::unique().text();
+};
+
+// ---- echo
+
+TEST_F(Example, EchoAnswersEachOfManyClients) {
+  Server server("echo_server", {address});
+  LocalStream idle = LocalStream::connect(address);
+  std::vector<ChildProcess> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(run("echo_client", {address, "client", std::to_string(i)}));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(lines_of(clients[i]), ElementsAre("client " + std::to_string(i)));
+    EXPECT_EQ(clients[i].wait(), 0);
+  }
+  idle.write_all("still here");
+  EXPECT_EQ(read_text(idle, 10), "still here");
+}
+
+// ---- output
+
+TEST_F(Example, TheOutputOfACommandArrivesInAnotherProcessAsItIs) {
+  ChildProcess receiver = run("output_receiver", {address});
+  ChildProcess sender = run("output_sender", with_lines({address}, many, 7));
+  EXPECT_EQ(receiver.read_to_end(), printed_lines(many));
+  EXPECT_EQ(receiver.wait(), 0);
+  EXPECT_EQ(sender.read_to_end(), "");
+  EXPECT_EQ(sender.wait(), 7) << "the command's exit code";
+}
+
+TEST_F(Example, ACommandThatDoesNotExistIsReportedAndNothingArrives) {
+  ChildProcess receiver = run("output_receiver", {address});
+  ChildProcess sender = run("output_sender", {address, EXAMPLES "/no such program"});
+  EXPECT_THAT(sender.read_line(), StartsWith("output_sender: "));
+  EXPECT_EQ(sender.wait(), 1);
+  EXPECT_EQ(receiver.read_to_end(), "");
+  EXPECT_EQ(receiver.wait(), 0);
+}
+
+// ---- rpc
+
+TEST_F(Example, RpcAnswersThePipelinedRequestsOfManyClients) {
+  Server server("rpc_server", {address});
+  const LocalStream idle = LocalStream::connect(address);
+  constexpr int calls = 50;
+  std::vector<ChildProcess> clients;
+  std::vector<std::vector<std::string>> expected;
+  for (int client = 0; client < 3; ++client) {
+    std::vector<std::string> arguments{address};
+    std::vector<std::string> results;
+    for (int call = 0; call < calls; ++call) {
+      const std::string pair = "[" + std::to_string(client) + "," + std::to_string(call) + "]";
+      arguments.insert(arguments.end(), {"sum", pair, "echo", pair, "upper", "[\"a\\\"b\"]"});
+      results.insert(results.end(), {std::to_string(client + call) + ".0", pair, "\"A\\\"B\""});
+    }
+    clients.push_back(run("rpc_client", arguments));
+    expected.push_back(results);
+  }
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    EXPECT_EQ(lines_of(clients[i]), expected[i]);
+    EXPECT_EQ(clients[i].wait(), 0);
+  }
+}
+
+TEST_F(Example, RpcReportsTheCallsThatFailedBesideThoseThatDidNot) {
+  Server server("rpc_server", {address});
+  ChildProcess client = run("rpc_client", {address, "nothing", "[]", "sum", "[\"text\"]", "sum", "[1]"});
+  const std::vector<std::string> lines = lines_of(client);
+  EXPECT_EQ(client.wait(), 1);
+  EXPECT_THAT(lines, ::testing::UnorderedElementsAre(HasSubstr("-32601"), HasSubstr("-32602"), "1.0"));
+}
+
+TEST_F(Example, RpcAnswersWhatIsNoRequestAndGoesOn) {
+  Server server("rpc_server", {address});
+  MessageStream messages(LocalStream::connect(address));
+  std::string reply;
+  for (const auto& [request, answer] :
+       {std::pair{"{", "-32700"}, std::pair{"[]", "-32600"}, std::pair{"7", "-32600"}}) {
+    messages.send(std::string_view(request));
+    ASSERT_TRUE(messages.receive(reply));
+    EXPECT_THAT(reply, HasSubstr(answer));
+  }
+  messages.send(R"({"jsonrpc": "2.0", "id": 1, "method": "sum", "params": [1, 2]})");
+  ASSERT_TRUE(messages.receive(reply));
+  EXPECT_THAT(reply, HasSubstr(R"("result":3.0)"));
+}
+
+// ---- log
+
+class LogExample : public Example {
+ protected:
+  ~LogExample() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+  }
+
+  /// What was stored in a file of a log's directory.
+  std::string stored(const std::string& file) const {
+    std::ifstream in(directory / file, std::ios::binary);
+    EXPECT_TRUE(in) << file;
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  void expect_stored(const std::string& log) {
+    EXPECT_THAT(server.read_line(), StartsWith("storing "));
+    EXPECT_EQ(server.read_line(), "stored " + log);
+  }
+
+  const std::filesystem::path directory = std::filesystem::temp_directory_path() / address;
+  Server server{"log_server", {address, directory.string()}};
+};
+
+TEST_F(LogExample, StoresATextWithItsHeader) {
+  ChildProcess client = run("log_client", {address, "build/steps", "text", "host=here", "os=this"});
+  client.write("one\ntwo\n");
+  client.close_input();
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_EQ(client.wait(), 0);
+  expect_stored("1-build_steps");
+  EXPECT_EQ(stored("1-build_steps/text.log"), "one\ntwo\n");
+  const std::string header = stored("1-build_steps/header.json");
+  for (const char* field : {R"("name": "build/steps")", R"("type": "text")", R"("contentType": "text/plain")",
+                            R"("timestamp": ")", R"("host": "here")", R"("os": "this")"}) {
+    EXPECT_THAT(header, HasSubstr(field));
+  }
+}
+
+TEST_F(LogExample, StoresBytesAsTheyAre) {
+  std::string bytes;
+  for (int i = 0; i < 100 * 256; ++i) bytes += static_cast<char>(i);
+  bytes += "\r\n\n\r\x1a the end";
+  ChildProcess client = run("log_client", {address, "core", "binary"});
+  client.write(bytes);
+  client.close_input();
+  EXPECT_EQ(client.wait(), 0);
+  expect_stored("1-core");
+  EXPECT_TRUE(stored("1-core/binary.log") == bytes);
+}
+
+TEST_F(LogExample, StoresDatagramsEachBehindItsLength) {
+  const std::string longer(200, 'x');
+  ChildProcess client = run("log_client", {address, "events", "datagram"});
+  client.write("one\n\n" + longer + "\n");
+  client.close_input();
+  EXPECT_EQ(client.wait(), 0);
+  expect_stored("1-events");
+  EXPECT_EQ(stored("1-events/datagrams.recordio"), std::string("\x03one\x00\xc8\x01", 7) + longer);
+}
+
+TEST_F(LogExample, StoresTheOutputOfACommand) {
+  ChildProcess client = run("log_client", with_lines({address, "make", "text", "host=here", "--"}, many, 7));
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_EQ(client.wait(), 7) << "the command's exit code";
+  expect_stored("1-make");
+  EXPECT_EQ(stored("1-make/text.log"), printed_lines(many));
+  EXPECT_THAT(stored("1-make/header.json"), HasSubstr(R"("host": "here")"));
+}
+
+TEST_F(LogExample, StoresManyAtOnce) {
+  LocalStream idle = LocalStream::connect(address);
+  idle.write_all("BTLR");
+  std::vector<ChildProcess> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(run("log_client", {address, "same", "text"}));
+  for (ChildProcess& client : clients) client.write("text");
+  for (ChildProcess& client : clients) client.close_input();
+  for (ChildProcess& client : clients) EXPECT_EQ(client.wait(), 0);
+  for (int i = 0; i < 6; ++i) EXPECT_THAT(server.read_line(), ::testing::MatchesRegex("stor.*-same"));
+  for (const char* log : {"1-same", "2-same", "3-same"}) EXPECT_EQ(stored(std::string(log) + "/text.log"), "text");
+}
+
+TEST_F(LogExample, DatagramsFromACommandAreAnErrorBeforeAnythingIsSent) {
+  ChildProcess client = run("log_client", with_lines({address, "make", "datagram", "--"}, 1, 0));
+  EXPECT_EQ(client.read_line(), "log_client: a child's output cannot be a stream of datagrams");
+  EXPECT_EQ(client.wait(), 1);
+  EXPECT_TRUE(std::filesystem::is_empty(directory));
+}
+
+/// A stream that the server cannot take, and what it says of it.
+struct BadLog {
+  const char* name;
+  std::string_view bytes;
+  const char* message;
+};
+
+using namespace std::string_view_literals;
+const BadLog bad_logs[] = {
+    {"Nothing", "", "refused a stream: the stream does not begin with BTLR1\\x1e"},
+    {"AnotherMagic", "GET / HTTP/1.1\r\n\r\n", "refused a stream: the stream does not begin with BTLR1\\x1e"},
+    {"NoHeader", "BTLR1\x1e", "refused a stream: the stream ended before the header"},
+    {"HalfAHeader", "BTLR1\x1e\x05{", "refused a stream: the header's length is malformed, or it is cut short"},
+    {"AHeaderThatIsTooLong", "BTLR1\x1e\x81\x80\x40", "refused a stream: the header is longer than 1 MiB"},
+    {"NoJson", "BTLR1\x1e\x02no", "refused a stream: the header is not a JSON object"},
+    {"NoName", "BTLR1\x1e\x02{}", "refused a stream: the header's \"name\" is missing, or not a text"},
+    {"NoType", "BTLR1\x1e\x2a{\"name\":\"x\",\"contentType\":\"\",\"type\":\"tap\"}",
+     "refused a stream: the type is \"tap\", not text, binary or datagram"},
+};
+
+class MalformedLog : public LogExample, public ::testing::WithParamInterface<BadLog> {};
+INSTANTIATE_TEST_SUITE_P(, MalformedLog, ::testing::ValuesIn(bad_logs),
+                         [](const auto& info) { return info.param.name; });
+
+TEST_P(MalformedLog, IsRefusedWithTheReasonAndTheServerGoesOn) {
+  LocalStream bad = LocalStream::connect(address);
+  bad.write_all(GetParam().bytes);
+  bad.close();
+  EXPECT_EQ(server.read_line(), GetParam().message);
+  EXPECT_TRUE(std::filesystem::is_empty(directory));
+
+  ChildProcess good = run("log_client", {address, "good"});
+  good.write("text");
+  good.close_input();
+  EXPECT_EQ(good.wait(), 0);
+  expect_stored("1-good");
+  EXPECT_EQ(stored("1-good/text.log"), "text");
+}
+
+}  // namespace
+}  // namespace localsocket::test
