@@ -88,7 +88,8 @@ TEST_P(KilledPeer, AWriterGetsBrokenPipe) {
 }
 
 TEST_P(KilledPeer, AWriterThatWaitsForRoomGetsBrokenPipe) {
-  auto writing = run_async([&] { return write_all(peer.stream, some_bytes(16_MiB)); });
+  const Bytes bytes = some_bytes(16_MiB);
+  auto writing = run_async([&] { return write_all(peer.stream, bytes); });
   writing.wait_until_blocked_for(long_wait);
   EXPECT_FALSE(writing.finished());
   peer.process.kill();

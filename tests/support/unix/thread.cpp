@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <iterator>
 #include <string>
 #else
 #include <pthread.h>
@@ -22,7 +21,8 @@ bool can_see_blocked_threads() { return true; }
 // proc(5): the third field of stat is the state, S for sleeping; the second is the name in parentheses.
 bool thread_is_blocked(std::uint64_t id) {
   std::ifstream file("/proc/self/task/" + std::to_string(id) + "/stat");
-  const std::string stat{std::istreambuf_iterator<char>(file), {}};
+  std::string stat;
+  std::getline(file, stat);  // an error if the thread ends now: nothing is read then
   const auto name_end = stat.rfind(')');
   return name_end != std::string::npos && stat.compare(name_end, 3, ") S") == 0;
 }
