@@ -77,6 +77,8 @@ class LOCALSOCKET_EXPORT LocalListener {
   /// Takes over a listening socket of the Unix family, or a server's pipe instance opened for overlapped I/O. The
   /// socket's file is left in place at close(): it belongs to whoever made it. On error the caller keeps the handle,
   /// unchanged. Errors: operation_not_supported (another kind of handle), Errc::closed (no handle at all).
+  ///
+  ///     auto listener = LocalListener::adopt(handle, "/run/app.sock");
   static LocalListener adopt(NativeHandle handle, const LocalAddress& address);
   static LocalListener adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec);
 

@@ -10,7 +10,8 @@ namespace localsocket {
 
 /// Who may connect.
 enum class Access {
-  current_user,  ///< this user only (and the system itself); remote clients never
+  current_user,  ///< this user only (and the system itself); remote clients never. An abstract name has no
+                 ///< permissions, so anyone can connect to it: look at the accepted stream's peer()
   everyone,      ///< every user of this machine
 };
 
@@ -29,8 +30,15 @@ enum class Direction {
   server_to_client,
 };
 
+/// What is asked of a listener:
+///
+///     LocalListener::bind("app", {.access = Access::everyone, .backlog = 100});
+///     LocalListener::bind("log", {.max_connections = 10, .direction = Direction::client_to_server});
+///     LocalListener::bind("/run/app.sock", {.existing = Existing::replace, .buffer_size = 1 << 20});
 struct ListenOptions {
+  /// Set before anyone can connect.
   Access access = Access::current_user;
+  /// A second listener gets errc::address_in_use, and nothing is changed, unless this says otherwise.
   Existing existing = Existing::reclaim_stale;
   /// Clients that may wait for accept: 1 to 4096. Windows keeps this many pipe instances ready.
   unsigned backlog = 32;
@@ -46,6 +54,10 @@ struct ListenOptions {
   std::any extras = {};
 };
 
+/// What is asked of a connect:
+///
+///     LocalStream::connect("app", 5s, {.require_same_user = true});
+///     LocalStream::connect("log", 5s, {.direction = Direction::client_to_server});
 struct ConnectOptions {
   /// How often connect() looks again while nobody listens, at the latest; it looks sooner in the first milliseconds.
   /// Above zero.

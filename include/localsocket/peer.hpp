@@ -14,6 +14,8 @@ namespace localsocket {
 ///
 /// A process id tells which process it was, not that it still is: after it has exited the number may be another's. To
 /// decide what somebody may do, use the user.
+///
+///     if (!stream.peer().is_current_user()) stream.close();
 struct PeerIdentity {
   /// Nothing where the system does not say (some BSDs).
   std::optional<std::uint64_t> process_id;

@@ -77,6 +77,9 @@ class LOCALSOCKET_EXPORT LocalStream {
 
   /// The same into several buffers, the first filled first: one system call on Unix; Windows fills the first that is
   /// not empty.
+  ///
+  ///     std::span<std::byte> parts[] = {header, body};
+  ///     stream.read_some(parts);
   std::size_t read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait = {});
   std::size_t read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait, std::error_code& ec);
   std::size_t read_some(std::span<const std::span<std::byte>> buffers, std::error_code& ec);
@@ -89,6 +92,9 @@ class LOCALSOCKET_EXPORT LocalStream {
 
   /// The same from several buffers: one system call (Windows: one write, of at most 64 KiB gathered in a buffer on the
   /// stack).
+  ///
+  ///     std::span<const std::byte> parts[] = {header, body};
+  ///     stream.write_some(parts);
   std::size_t write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait = {});
   std::size_t write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait, std::error_code& ec);
   std::size_t write_some(std::span<const std::span<const std::byte>> buffers, std::error_code& ec);
@@ -130,7 +136,10 @@ class LOCALSOCKET_EXPORT LocalStream {
   void cancel() noexcept;
 
   /// Ends a direction: after `write` the peer reads the end of the stream; after `read` our reads do.
-  /// Errors: operation_not_supported (a byte-type pipe cannot), Errc::closed.
+  /// Errors: operation_not_supported (a byte-type pipe cannot; see windows::ListenExtras), Errc::closed.
+  ///
+  ///     stream.write_all(request);
+  ///     stream.shutdown(Shutdown::write);  // the peer reads the request and the end; then it answers
   void shutdown(Shutdown how);
   void shutdown(Shutdown how, std::error_code& ec);
 
@@ -143,24 +152,34 @@ class LOCALSOCKET_EXPORT LocalStream {
   /// Waits until the peer has read all that was written; false if the Wait ends before. A peer that left without
   /// reading it is broken_pipe on Linux; a pipe does not tell that from reading. Errors: operation_not_supported (macOS
   /// and the BSDs cannot tell), and those of the class but timed_out.
+  ///
+  ///     if (!stream.drain(5s)) std::cerr << "not all of it was read\n";
   bool drain(const Wait& wait = {});
   bool drain(const Wait& wait, std::error_code& ec);
   bool drain(std::error_code& ec);
 
-  /// How many bytes can be read at once. (On Unix at the end of the stream 0, like before the first byte.)
+  /// How many bytes can be read at once. (At the end of the stream 0, like before the first byte.)
+  ///
+  ///     std::vector<std::byte> bytes(stream.available());
   std::size_t available() const;
   std::size_t available(std::error_code& ec) const;
 
   /// A second stream on the same connection, with no settings. The connection ends when both are closed. Both read from
   /// the same bytes and write into the same order.
+  ///
+  ///     std::jthread sender([copy = stream.duplicate()]() mutable { copy.write_all("hello"); });
   LocalStream duplicate() const;
   LocalStream duplicate(std::error_code& ec) const;
 
   /// The two directions, to be owned by two threads. This stream is closed to its owner then.
+  ///
+  ///     auto [reader, writer] = std::move(stream).split();
   std::pair<LocalReader, LocalWriter> split() &&;
 
   /// One stream from its two halves. Of halves of two streams: std::errc::invalid_argument, and both stay with the
   /// caller.
+  ///
+  ///     stream = LocalStream::reunite(std::move(reader), std::move(writer));
   static LocalStream reunite(LocalReader&& reader, LocalWriter&& writer);
   static LocalStream reunite(LocalReader&& reader, LocalWriter&& writer, std::error_code& ec);
 
@@ -183,6 +202,8 @@ class LOCALSOCKET_EXPORT LocalStream {
 
   /// Takes over a connected stream socket of the Unix family, or a pipe opened for overlapped I/O. On error the caller
   /// keeps it, unchanged. Errors: operation_not_supported (another kind of handle), Errc::closed (no handle at all).
+  ///
+  ///     auto same = LocalStream::adopt(stream.release());
   static LocalStream adopt(NativeHandle handle);
   static LocalStream adopt(NativeHandle handle, std::error_code& ec);
 
