@@ -283,7 +283,7 @@ NativeHandle Stream::connect_for_child(const LocalAddress& address, const Connec
 std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
                                     std::error_code& ec) {
   Stream stream(handle);
-  const std::size_t written = stream.write(WriteBuffers(std::span(&bytes, 1)), call, ec);
+  const std::size_t written = stream.write(WriteBuffers(bytes), call, ec);
   static_cast<void>(stream.release());
   return written;
 }
