@@ -1,4 +1,4 @@
-# Sourced by tests/run.sh, examples/demo.sh and .ci/run, from the root of the project: what these need of the machine.
+# Sourced by tests/run.sh, examples/demo.sh, benchmarks/run.sh and .ci/run, from the root of the project: what these need of the machine.
 # shellcheck shell=sh
 
 BUILD_DIR=${BUILD_DIR:-build}
@@ -12,22 +12,38 @@ die() {
 
 # need 'package: command that succeeds when it is there'... installs what is missing, together.
 need() {
-  missing=
-  for pair in "$@"; do
-    sh -c "${pair#*: }" >/dev/null 2>&1 || missing="$missing ${pair%%: *}"
+  missing=$(absent "$@")
+  # shellcheck disable=SC2086  # a list of words
+  [ -z "$missing" ] || apt_install $missing || die "please install (by the names of Debian's packages): $missing"
+}
+
+# want, as need, but what cannot be installed is gone without.
+want() {
+  missing=$(absent "$@")
+  # shellcheck disable=SC2086  # a list of words
+  [ -z "$missing" ] || apt_install $missing || for package in $missing; do
+    apt_install "$package" || say "going on without $package"
   done
-  [ -n "$missing" ] || return 0
-  command -v apt-get >/dev/null || die "please install (by the names of Debian's packages):$missing"
+}
+
+# The packages whose command fails.
+absent() {
+  for pair in "$@"; do
+    sh -c "${pair#*: }" >/dev/null 2>&1 || printf '%s ' "${pair%%: *}"
+  done
+}
+
+# apt_install PACKAGE...: as root or through sudo.
+apt_install() {
+  command -v apt-get >/dev/null || return
   sudo=
   if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || die "please install, as root: apt-get install$missing"
+    command -v sudo >/dev/null || return
     sudo=sudo
   fi
-  say "installing with apt-get:$missing"
+  say "installing with apt-get: $*"
   $sudo apt-get update -q </dev/null
-  # shellcheck disable=SC2086  # a list of words
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing </dev/null ||
-    die "apt-get could not install:$missing"
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" </dev/null
 }
 
 need_native() {
@@ -40,6 +56,21 @@ need_native() {
     'libgmock-dev: pkg-config --exists gmock' \
     'libxxhash-dev: pkg-config --exists libxxhash' \
     'nlohmann-json3-dev: pkg-config --exists nlohmann_json'
+}
+
+# What the benchmarks compare with and measure by.
+want_peers() {
+  want 'python3-matplotlib: /usr/bin/python3 -c "import matplotlib"' \
+    'strace: command -v strace' \
+    'valgrind: command -v valgrind' \
+    'libasio-dev: test -e /usr/include/asio.hpp' \
+    'libuv1-dev: pkg-config --exists libuv' \
+    'golang-go: command -v go' \
+    'rustc: command -v rustc' \
+    'nodejs: command -v node' \
+    'qt6-base-dev: test -d /usr/include/*/qt6/QtNetwork' \
+    'libnng-dev: test -e /usr/include/nng/nng.h' \
+    'libzmq3-dev: test -e /usr/include/zmq.h'
 }
 
 need_windows() {
@@ -84,18 +115,19 @@ stage_wrap() {
   done
 }
 
-# build PLATFORM [meson option...]: sets $BUILD_DIR/PLATFORM up with these options, or again, and compiles it.
+# build NAME [meson option...]: sets $BUILD_DIR/NAME up with these options, or again, and compiles it; for Windows if
+# the name begins with that.
 build() {
-  dir=$BUILD_DIR/$1
+  name=$1
+  dir=$BUILD_DIR/$name
+  shift
   if [ -e "$dir/build.ninja" ]; then
-    shift
     meson setup --reconfigure "$dir" "$@"
-  elif [ "$1" = windows ]; then
-    shift
-    meson setup "$dir" --cross-file tests/windows-cross.ini "$@"
   else
-    shift
-    meson setup "$dir" "$@"
+    case $name in
+      windows*) meson setup "$dir" --cross-file tests/windows-cross.ini "$@" ;;
+      *) meson setup "$dir" "$@" ;;
+    esac
   fi && meson compile -C "$dir" -j "$JOBS"
 }
 

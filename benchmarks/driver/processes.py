@@ -1,0 +1,113 @@
+"""Runs a contender's server and client, each pinned to a CPU."""
+
+import contextlib
+import functools
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+
+class Failure(Exception):
+    """A contender did not do its work; the text says how."""
+
+
+class Process:
+    """A child in a session of its own, which is killed with all that it started when the context ends.
+
+    Its output goes to files: Wine's programs do not get along with a Unix pipe there.
+    """
+
+    def __init__(self, command, cpu):
+        self.output = tempfile.TemporaryFile()
+        self.errors = tempfile.TemporaryFile()
+        self.child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.errors, start_new_session=True,
+            preexec_fn=None if cpu is None else functools.partial(os.sched_setaffinity, 0, {cpu}))
+        self.pid = self.child.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.child.wait()
+        self.output.close()
+        self.errors.close()
+
+    def said(self):
+        return os.pread(self.output.fileno(), 4096, 0).decode(errors="replace")
+
+    def complaint(self):
+        lines = os.pread(self.errors.fileno(), 65536, 0).decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "no message"
+
+    def await_ready(self, seconds):
+        end = time.monotonic() + seconds
+        while "ready" not in self.said():
+            if self.child.poll() is not None:
+                raise Failure(f"the server ended with {self.child.returncode}: {self.complaint()}")
+            if time.monotonic() > end:
+                raise Failure(f"the server was not ready within {seconds} s: {self.complaint()}")
+            time.sleep(0.002)
+
+    def await_end(self, who, seconds):
+        try:
+            status = self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"the {who} did not end within {seconds} s: {self.complaint()}") from None
+        if status != 0:
+            raise Failure(f"the {who} ended with {status}: {self.complaint()}")
+
+
+class Runner:
+    """Knows where the programs are and gives each run an address of its own."""
+
+    def __init__(self, programs, windows):
+        self._places = {"programs": str(programs), "sources": os.path.join(os.path.dirname(__file__), "../contenders")}
+        self._windows = windows
+        # Not in the build directory: the path of a socket must be short.
+        self._room = tempfile.TemporaryDirectory(prefix="bench-")
+        self._numbers = itertools.count()
+
+    def close(self):
+        self._room.cleanup()
+
+    def missing(self, contender):
+        """Why the contender cannot run here, or nothing."""
+        for word in self._command(contender):
+            if shutil.which(word) is None and not os.path.exists(word):
+                return f"needs {contender.package}" if contender.package else f"{os.path.basename(word)} is not built"
+        return None
+
+    def address(self):
+        number = next(self._numbers)
+        return rf"\\.\pipe\bench-{os.getpid()}-{number}" if self._windows else f"{self._room.name}/{number}"
+
+    def start(self, contender, role, workload, address, cpu=None, wrapper=()):
+        command = [*wrapper, *self._command(contender), role, contender.called(workload), address,
+                   str(workload.size), str(workload.count // contender.fewer)]
+        return Process(command, cpu)
+
+    def run(self, contender, workload, cpus=(None, None), driver=None, wrappers=((), ()), seconds=60):
+        """One measurement: what the client prints."""
+        address = self.address()
+        with self.start(contender, "serve", workload, address, cpus[0], wrappers[0]) as server:
+            server.await_ready(seconds)
+            with self.start(driver or contender, "drive", workload, address, cpus[1], wrappers[1]) as client:
+                client.await_end("client", seconds)
+                result = json.loads(client.said())
+            server.await_end("server", seconds)
+        return result
+
+    def _command(self, contender):
+        words = [word.format(**self._places) for word in contender.command]
+        if self._windows:
+            words[0] += ".exe"
+            words.insert(0, "wine")
+        return words

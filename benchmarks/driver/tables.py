@@ -1,0 +1,75 @@
+"""What is measured, and of whom."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Workload:
+    key: str  # in results.json and on the command line
+    title: str
+    name: str  # what the programs call it
+    size: int  # bytes of one operation
+    count: int  # operations in one run
+    figure: str  # what one looks at: "us" per operation, "GB/s" or "per second"
+
+
+WORKLOADS = [
+    Workload("round-trip-1", "round trip of 1 B", "echo", 1, 40_000, "us"),
+    Workload("round-trip-1k", "round trip of 1 KiB", "echo", 1024, 40_000, "us"),
+    Workload("round-trip-64k", "round trip of 64 KiB", "echo", 65536, 10_000, "us"),
+    Workload("stream", "one way in writes of 64 KiB", "stream", 65536, 50_000, "GB/s"),
+    Workload("connect", "connect, accept and close", "connect", 1, 20_000, "per second"),
+    Workload("messages", "messages of 64 B one way", "messages", 64, 4_000_000, "per second"),
+    Workload("clients", "100 clients, round trips of 1 B", "clients", 1, 50_000, "per second"),
+]
+
+# For the counts of system calls and of instructions; the memory of idle connections.
+ROUND_TRIP = WORKLOADS[0]
+IDLE = Workload("idle", "idle connections", "idle", 1, 1_000, "bytes")
+
+
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    # {programs} is where the built ones are, {sources} the directory of the contenders.
+    command: tuple[str, ...]
+    package: str = ""  # Debian's, that it cannot be had without
+    does: dict[str, str] = field(default_factory=dict)  # a workload's name -> what this contender calls it; empty: all
+    fewer: int = 1  # so many times fewer operations than the others, for the slow: a run must not take minutes
+    cannot: dict[str, str] = field(default_factory=dict)  # a workload's name -> why not
+
+    def called(self, workload):
+        return self.does.get(workload.name, workload.name)
+
+    def takes(self, workload):
+        return not self.does or workload.name in self.does
+
+
+def built(name):
+    return ("{programs}/" + name,)
+
+
+RAW = Contender("raw", built("raw"))
+RAW_AGAIN = Contender("raw again", built("raw"))
+SINGLY = {"messages": "messages-singly"}
+
+# The server is what "clients" compares, so all are driven by one and the same client.
+CLIENTS_DRIVER = RAW
+
+UNIX = [
+    RAW,
+    RAW_AGAIN,
+    Contender("raw, two calls a message", built("raw"), does=SINGLY, fewer=20),
+    Contender("raw with poll", built("raw_poll")),
+    Contender("localsocket", built("localsocket")),
+    Contender("localsocket, one call a message", built("localsocket"), does=SINGLY, fewer=20),
+    Contender("localsocket with time-outs", built("localsocket_timeouts")),
+]
+
+WINDOWS = [
+    RAW,
+    RAW_AGAIN,
+    Contender("localsocket", built("localsocket")),
+    Contender("localsocket with time-outs", built("localsocket_timeouts")),
+]
+WINDOWS_WORKLOADS = ["round-trip-1", "round-trip-1k", "round-trip-64k", "stream", "connect"]

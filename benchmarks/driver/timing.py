@@ -1,0 +1,55 @@
+"""The timed workloads: all contenders in each round, in an order of its own, so that drift cancels."""
+
+import random
+import sys
+
+from processes import Failure
+from tables import CLIENTS_DRIVER
+
+
+def progress(what=""):
+    """One line that the next one overwrites."""
+    if sys.stderr.isatty():
+        print(f"\r{what:78}\r", end="", file=sys.stderr, flush=True)
+
+
+def pinnings(cpus):
+    """Where server and client run, by name."""
+    cpus = sorted(cpus)
+    result = {"one CPU": (cpus[0], cpus[0])}
+    if len(cpus) > 1:
+        result["two CPUs"] = (cpus[0], cpus[-1])
+    return result
+
+
+def sections(workload, contenders, runner):
+    """Who takes part: (those that run, name -> why another cannot)."""
+    able, missing = [], {}
+    for contender in contenders:
+        if not contender.takes(workload):
+            continue
+        reason = contender.cannot.get(workload.name) or runner.missing(contender)
+        if reason:
+            missing[contender.name] = reason
+        else:
+            able.append(contender)
+    return able, missing
+
+
+def measure(workload, pinning, cpus, contenders, runner, rounds, seed):
+    able, missing = sections(workload, contenders, runner)
+    failed, results = {}, []
+    order = random.Random(seed)
+    for number in range(rounds):
+        progress(f"{workload.title}, {pinning}: round {number + 1} of {rounds}")
+        one = {}
+        for contender in order.sample(able, len(able)):
+            driver = CLIENTS_DRIVER if workload.name == "clients" else None
+            try:
+                one[contender.name] = runner.run(contender, workload, cpus, driver)
+            except (Failure, ValueError) as failure:
+                failed[contender.name] = str(failure)
+        able = [contender for contender in able if contender.name not in failed]
+        results.append(one)
+    progress()
+    return {"workload": workload.key, "pinning": pinning, "rounds": results, "failed": failed, "missing": missing}

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Measures this library beside the system's own calls and beside what one would use instead; installs what that needs.
+#
+#   sh benchmarks/run.sh [quick] [windows] [argument of the driver...]
+#
+# With "windows" the programs are Windows programs, run by Wine. Environment: BUILD_DIR (build), JOBS.
+
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. build-aux/common.sh
+
+quick=
+if [ "${1-}" = quick ]; then
+  shift
+  quick=--quick
+fi
+platform=native
+windows=
+room=$BUILD_DIR/benchmarks
+if [ "${1-}" = windows ]; then
+  shift
+  platform=windows
+  windows=--windows
+  room=$BUILD_DIR/windows-benchmarks
+fi
+
+"need_$platform"
+need 'python3: command -v python3'
+want_peers
+
+# Debian's matplotlib belongs to Debian's Python.
+python=python3
+if [ -x /usr/bin/python3 ]; then python=/usr/bin/python3; fi
+
+say "building in $room"
+build "${room##*/}" --buildtype=release -Dtests=disabled -Dexamples=disabled -Dbenchmarks=enabled ||
+  die 'the build failed'
+if [ "$platform" = windows ]; then start_wine; fi
+
+say 'measuring'
+"$python" benchmarks/driver --programs "$room/benchmarks" --output "$room/results" $quick $windows "$@"
