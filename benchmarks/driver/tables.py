@@ -64,6 +64,7 @@ UNIX = [
     Contender("localsocket", built("localsocket")),
     Contender("localsocket, one call a message", built("localsocket"), does=SINGLY, fewer=20),
     Contender("localsocket with time-outs", built("localsocket_timeouts")),
+    Contender("Asio, synchronous", built("asio_sync"), "libasio-dev"),
 ]
 
 WINDOWS = [
