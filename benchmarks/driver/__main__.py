@@ -29,7 +29,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="9 unless quick, then 3")
     parser.add_argument("--quick", action="store_true", help="a tenth of the operations")
     parser.add_argument("--windows", action="store_true", help="Windows programs, run by Wine")
-    parser.add_argument("--only", action="append", metavar="WORKLOAD", help="a timed workload's key; no counts then")
+    parser.add_argument("--only", action="append", metavar="WORKLOAD", help="the key of a timed one, or counts")
     parser.add_argument("--seed", type=int, default=1, help="of the order in each round")
     return parser.parse_args()
 
@@ -64,8 +64,9 @@ def main():
                 section = timing.measure(workload, pinning, cpus, contenders, runner, rounds, options.seed)
                 results["timed"].append(section)
                 report.print_section(section)
-        if not options.windows and not options.only:
+        if not options.windows and (not options.only or "counts" in options.only):
             results["system_calls"] = counting.system_calls(contenders, runner)
+            results["instructions"] = counting.instructions(contenders, runner)
             results["idle"] = counting.idle(contenders, runner)
             report.print_counts(results)
     finally:
@@ -74,8 +75,8 @@ def main():
     (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     with open(options.output / "results.md", "w", encoding="utf-8") as file:
         report.write_markdown(results, file)
-    print(f"\nresults: {options.output}/results.json, results.md", end="")
-    print(", ratios.svg" if plot.write(results, options.output / "ratios.svg") else "; no plot: needs python3-matplotlib")
+    drawn = plot.write(results, options.output / "ratios.svg")
+    print(f"\nresults: {options.output}/results.json, results.md" + (", ratios.svg" if drawn else ""))
     return 1 if report.failures(results) else 0
 
 

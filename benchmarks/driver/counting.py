@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from processes import Failure
-from tables import IDLE, ROUND_TRIP
+from tables import COUNTED, IDLE, READY, ROUND_TRIP
 from timing import progress, sections
 
 
@@ -48,6 +48,23 @@ def traced(contender, runner, operations):
         wrappers = [("strace", "-f", "-c", "-U", "calls,name", "-o", log.name) for log in (server, client)]
         runner.run(contender, workload, wrappers=wrappers)
         return [int(re.search(r"(\d+) +total", log.read().decode())[1]) for log in (server, client)]
+
+
+def instructions(contenders, runner):
+    """Of a write and a read that need not wait, outside the kernel."""
+    if shutil.which("valgrind") is None:
+        return None
+
+    def total(contender, times):
+        workload = dataclasses.replace(READY, count=times * READY.count)
+        said = runner.run_alone(contender, workload, ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"))
+        return int(re.search(r"Collected : (\d+)", said)[1])
+
+    def count(contender):
+        return (total(contender, 2) - total(contender, 1)) / READY.count
+
+    counted = [contender for contender in contenders if contender.name in COUNTED]
+    return each("instructions", READY, counted, runner, count)
 
 
 def idle(contenders, runner):

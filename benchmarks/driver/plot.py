@@ -14,6 +14,8 @@ except ImportError:
 def write(results, path):
     """A panel for each workload and pinning; whether it could be drawn."""
     if pyplot is None:
+        print("\nno plot: needs python3-matplotlib")
+    if pyplot is None or not results["timed"]:
         return False
     pinnings = list(dict.fromkeys(section["pinning"] for section in results["timed"]))
     workloads = list(dict.fromkeys(section["workload"] for section in results["timed"]))

@@ -43,9 +43,11 @@ class Process:
     def said(self):
         return os.pread(self.output.fileno(), 4096, 0).decode(errors="replace")
 
+    def complaints(self):
+        return os.pread(self.errors.fileno(), 65536, 0).decode(errors="replace").strip()
+
     def complaint(self):
-        lines = os.pread(self.errors.fileno(), 65536, 0).decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "no message"
+        return (self.complaints().splitlines() or ["no message"])[-1]
 
     def await_ready(self, seconds):
         end = time.monotonic() + seconds
@@ -104,6 +106,12 @@ class Runner:
                 result = json.loads(client.said())
             server.await_end("server", seconds)
         return result
+
+    def run_alone(self, contender, workload, wrapper, seconds=120):
+        """A client that needs no server: what it and the wrapper say on standard error."""
+        with self.start(contender, "drive", workload, self.address(), wrapper=wrapper) as client:
+            client.await_end("program", seconds)
+            return client.complaints()
 
     def _command(self, contender):
         words = [word.format(**self._places) for word in contender.command]

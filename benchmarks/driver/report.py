@@ -73,18 +73,25 @@ def print_absent(section):
 
 
 def print_counts(results):
-    if results.get("system_calls"):
-        print(f"\nsystem calls of one {ROUND_TRIP.title}")
-        print(f"  {'':34}{'server':>10}{'client':>10}{'together':>10}")
-        for name, row in results["system_calls"]["counts"].items():
-            print(f"  {name:34}{row['server']:>10.2f}{row['client']:>10.2f}{row['server'] + row['client']:>10.2f}")
-        print_absent(results["system_calls"])
-    if results.get("idle"):
-        print(f"\none idle connection of {IDLE.count:,}, in the server")
-        print(f"  {'':34}{'resident bytes':>15}{'descriptors':>15}")
-        for name, row in results["idle"]["counts"].items():
-            print(f"  {name:34}{row['bytes']:>15,.0f}{row['descriptors']:>15.2f}")
-        print_absent(results["idle"])
+    if part := results.get("system_calls"):
+        print_table(part, f"system calls of one {ROUND_TRIP.title}", ["server", "client", "together"], "10.2f",
+                    lambda row: [row["server"], row["client"], row["server"] + row["client"]])
+    if part := results.get("instructions"):
+        raw = part["counts"].get(RAW.name, 0)
+        print_table(part, "instructions outside the kernel of a write and a read that need not wait",
+                    ["both", "a call more than raw"], "24.1f", lambda count: [count, (count - raw) / 2])
+    if part := results.get("idle"):
+        print_table(part, f"one idle connection of {IDLE.count:,}, in the server", ["resident bytes", "descriptors"],
+                    "16,.1f", lambda row: [row["bytes"], row["descriptors"]])
+
+
+def print_table(part, title, columns, form, values):
+    width = int(form.partition(".")[0].strip(","))
+    print(f"\n{title}")
+    print(f"  {'':34}" + "".join(f"{column:>{width}}" for column in columns))
+    for name, row in part["counts"].items():
+        print(f"  {name:34}" + "".join(f"{value:>{form}}" for value in values(row)))
+    print_absent(part)
 
 
 def write_markdown(results, file):
@@ -108,5 +115,5 @@ def cell(name, section, rows):
 
 
 def failures(results):
-    parts = [*results["timed"], results.get("system_calls") or {}, results.get("idle") or {}]
-    return any(part.get("failed") for part in parts)
+    counts = [results.get(part) or {} for part in ("system_calls", "instructions", "idle")]
+    return any(part.get("failed") for part in [*results["timed"], *counts])

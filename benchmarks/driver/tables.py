@@ -23,8 +23,8 @@ WORKLOADS = [
     Workload("clients", "100 clients, round trips of 1 B", "clients", 1, 50_000, "per second"),
 ]
 
-# For the counts of system calls and of instructions; the memory of idle connections.
-ROUND_TRIP = WORKLOADS[0]
+ROUND_TRIP = WORKLOADS[0]  # of which the system calls are counted
+READY = Workload("ready", "write and read that need not wait", "ready", 1, 5_000, "instructions")
 IDLE = Workload("idle", "idle connections", "idle", 1, 1_000, "bytes")
 
 
@@ -66,6 +66,9 @@ UNIX = [
     Contender("localsocket with time-outs", built("localsocket_timeouts")),
     Contender("Asio, synchronous", built("asio_sync"), "libasio-dev"),
 ]
+
+# Whose instructions are counted.
+COUNTED = ["raw", "raw with poll", "localsocket", "localsocket with time-outs", "Asio, synchronous"]
 
 WINDOWS = [
     RAW,

@@ -118,6 +118,21 @@ void drive_clients(const Session& session) {
   stopwatch.report(each * concurrent_clients);
 }
 
+/// Both ends in one process, and what is read is always there: nothing waits, so that instructions can be counted.
+template <StreamTransport T>
+void drive_ready(const Session& session) {
+  typename T::Listener listener(session.address);
+  auto sender = T::connect(session.address);
+  auto receiver = listener.accept();
+  std::vector<std::byte> buffer(session.size);
+  const Stopwatch stopwatch;
+  for (std::size_t i = 0; i < session.count; ++i) {
+    sender.send_all(buffer);
+    expect(receiver.recv_some(buffer) == buffer.size(), "not everything arrived at once");
+  }
+  stopwatch.report(session.count);
+}
+
 /// Until it is killed.
 template <StreamTransport T>
 void serve_idle(const Session& session) {
@@ -132,6 +147,7 @@ inline constexpr std::array stream_workloads{
     Workload{"stream", serve_stream<T>, drive_stream<T>},
     Workload{"connect", serve_connect<T>, drive_connect<T>},
     Workload{"clients", serve_clients<T>, drive_clients<T>},
+    Workload{"ready", nullptr, drive_ready<T>},
     Workload{"idle", serve_idle<T>, nullptr},
     Workload{"messages", serve_messages<T, typename T::Batched>, drive_messages<T, typename T::Batched>},
     Workload{"messages-singly", serve_messages<T, typename T::Single>, drive_messages<T, typename T::Single>},
