@@ -83,7 +83,7 @@ class Runner:
     def missing(self, contender):
         """Why the contender cannot run here, or nothing."""
         for word in self._command(contender):
-            if shutil.which(word) is None and not os.path.exists(word):
+            if not word.startswith("-") and shutil.which(word) is None and not os.path.exists(word):
                 return f"needs {contender.package}" if contender.package else f"{os.path.basename(word)} is not built"
         return None
 

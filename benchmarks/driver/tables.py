@@ -1,5 +1,6 @@
 """What is measured, and of whom."""
 
+import sys
 from dataclasses import dataclass, field
 
 
@@ -64,6 +65,11 @@ UNIX = [
     Contender("localsocket", built("localsocket")),
     Contender("localsocket, one call a message", built("localsocket"), does=SINGLY, fewer=20),
     Contender("localsocket with time-outs", built("localsocket_timeouts")),
+    Contender("Go", built("go_net"), "golang-go"),
+    Contender("Go with deadlines", (*built("go_net"), "-deadlines"), "golang-go"),
+    Contender("Rust", built("rust_std"), "rustc"),
+    Contender("Node", ("node", "{sources}/node_net.js"), "nodejs"),
+    Contender("Python", (sys.executable, "{sources}/python_socket.py")),
     Contender("Asio, synchronous", built("asio_sync"), "libasio-dev"),
 ]
 
