@@ -53,6 +53,11 @@ def built(name):
 RAW = Contender("raw", built("raw"))
 RAW_AGAIN = Contender("raw again", built("raw"))
 SINGLY = {"messages": "messages-singly"}
+NO_PLAIN_STREAM = {
+    "connect": "accepts by itself, where nobody can measure it",
+    "clients": "not a plain stream",
+    "idle": "not a plain stream",
+}
 
 # The server is what "clients" compares, so all are driven by one and the same client.
 CLIENTS_DRIVER = RAW
@@ -68,9 +73,11 @@ UNIX = [
     Contender("Go", built("go_net"), "golang-go"),
     Contender("Go with deadlines", (*built("go_net"), "-deadlines"), "golang-go"),
     Contender("Rust", built("rust_std"), "rustc"),
-    Contender("Node", ("node", "{sources}/node_net.js"), "nodejs"),
-    Contender("Python", (sys.executable, "{sources}/python_socket.py")),
+    Contender("Node", ("node", "{sources}/node_net.js"), "nodejs", fewer=4),
+    Contender("Python", (sys.executable, "{sources}/python_socket.py"), fewer=4),
     Contender("Asio, synchronous", built("asio_sync"), "libasio-dev"),
+    Contender("nng", built("nng"), "libnng-dev", fewer=20, cannot=NO_PLAIN_STREAM),
+    Contender("ZeroMQ", built("zeromq"), "libzmq3-dev", fewer=10, cannot=NO_PLAIN_STREAM),
 ]
 
 # Whose instructions are counted.

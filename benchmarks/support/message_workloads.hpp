@@ -5,6 +5,7 @@
 #include "session.hpp"
 #include "transport.hpp"
 
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -34,5 +35,34 @@ void drive_messages(const Session& session) {
   expect(answer.size() == 1 && answer.front() == static_cast<std::byte>(session.count), "not every message arrived");
   stopwatch.report(session.count);
 }
+
+/// Both sides know how many there will be: not every message socket tells that its peer has left.
+template <Transport T, MessageChannel Channel>
+void serve_message_echo(const Session& session) {
+  typename T::Listener listener(session.address);
+  say_ready();
+  Channel channel(listener.accept());
+  for (std::size_t i = 0; i < RoundTrips::warm_up + session.count; ++i) channel.send(channel.receive());
+}
+
+template <Transport T, MessageChannel Channel>
+void drive_message_echo(const Session& session) {
+  Channel channel(T::connect(session.address));
+  const std::vector<std::byte> message(session.size);
+  RoundTrips trips(session.count);
+  do {
+    channel.send(message);
+    expect(channel.receive().size() == message.size(), "not what was sent");
+  } while (trips.lap());
+  trips.report();
+}
+
+/// Of contenders that know messages only.
+template <Transport T>
+inline constexpr std::array message_workloads{
+    Workload{"echo", serve_message_echo<T, typename T::Channel>, drive_message_echo<T, typename T::Channel>},
+    Workload{"stream", serve_messages<T, typename T::Channel>, drive_messages<T, typename T::Channel>},
+    Workload{"messages", serve_messages<T, typename T::Channel>, drive_messages<T, typename T::Channel>},
+};
 
 }  // namespace bench
