@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace {

@@ -76,6 +76,7 @@ UNIX = [
     Contender("Node", ("node", "{sources}/node_net.js"), "nodejs", fewer=4),
     Contender("Python", (sys.executable, "{sources}/python_socket.py"), fewer=4),
     Contender("Asio, synchronous", built("asio_sync"), "libasio-dev"),
+    Contender("Asio, asynchronous", built("asio_async"), "libasio-dev"),
     Contender("libuv", built("libuv"), "libuv1-dev"),
     Contender("nng", built("nng"), "libnng-dev", fewer=20, cannot=NO_PLAIN_STREAM),
     Contender("ZeroMQ", built("zeromq"), "libzmq3-dev", fewer=10, cannot=NO_PLAIN_STREAM),
