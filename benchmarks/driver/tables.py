@@ -78,6 +78,7 @@ UNIX = [
     Contender("Asio, synchronous", built("asio_sync"), "libasio-dev"),
     Contender("Asio, asynchronous", built("asio_async"), "libasio-dev"),
     Contender("libuv", built("libuv"), "libuv1-dev"),
+    Contender("Qt", built("qt"), "qt6-base-dev", fewer=4),
     Contender("nng", built("nng"), "libnng-dev", fewer=20, cannot=NO_PLAIN_STREAM),
     Contender("ZeroMQ", built("zeromq"), "libzmq3-dev", fewer=10, cannot=NO_PLAIN_STREAM),
 ]
