@@ -29,14 +29,14 @@ def each(title, workload, contenders, runner, count):
     return {"counts": counts, "failed": failed, "missing": missing}
 
 
-def system_calls(contenders, runner, operations=1_000):
+def system_calls(contenders, runner, operations=4_000):
     """Of a round trip on either side: two runs, one twice as long, so that starting and stopping cancel."""
     if shutil.which("strace") is None:
         return None
 
     def count(contender):
         totals = [traced(contender, runner, times * operations) for times in (1, 2)]
-        server, client = ((two - one) / operations for one, two in zip(*totals))
+        server, client = ((two - one) / (operations // contender.fewer) for one, two in zip(*totals))
         return {"server": server, "client": client}
 
     return each("system calls", ROUND_TRIP, contenders, runner, count)
