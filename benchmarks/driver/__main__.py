@@ -59,7 +59,7 @@ def main():
     }
     runner = Runner(options.programs, options.windows)
     try:
-        for pinning, cpus in timing.pinnings(os.sched_getaffinity(0)).items():
+        for pinning, cpus in timing.pinnings().items():
             for workload in chosen(options):
                 section = timing.measure(workload, pinning, cpus, contenders, runner, rounds, options.seed)
                 results["timed"].append(section)

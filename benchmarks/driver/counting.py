@@ -12,7 +12,7 @@ import time
 
 from processes import Failure
 from tables import COUNTED, IDLE, READY, ROUND_TRIP
-from timing import progress, sections
+from timing import pinnings, progress, sections
 
 
 def each(title, workload, contenders, runner, count):
@@ -29,24 +29,29 @@ def each(title, workload, contenders, runner, count):
     return {"counts": counts, "failed": failed, "missing": missing}
 
 
-def system_calls(contenders, runner, operations=4_000):
-    """Of a round trip on either side: two runs, one twice as long, so that starting and stopping cancel."""
+def system_calls(contenders, runner, operations=2_000):
+    """Of a round trip on either side: two runs, one twice as long, so that starting and stopping cancel.
+
+    On one CPU: how often a loop looks in vain depends on who else runs, and there it depends the least.
+    """
     if shutil.which("strace") is None:
         return None
 
+    cpus = next(iter(pinnings().values()))
+
     def count(contender):
-        totals = [traced(contender, runner, times * operations) for times in (1, 2)]
+        totals = [traced(contender, runner, times * operations, cpus) for times in (1, 2)]
         server, client = ((two - one) / (operations // contender.fewer) for one, two in zip(*totals))
         return {"server": server, "client": client}
 
     return each("system calls", ROUND_TRIP, contenders, runner, count)
 
 
-def traced(contender, runner, operations):
+def traced(contender, runner, operations, cpus):
     workload = dataclasses.replace(ROUND_TRIP, count=operations)
     with tempfile.NamedTemporaryFile() as server, tempfile.NamedTemporaryFile() as client:
         wrappers = [("strace", "-f", "-c", "-U", "calls,name", "-o", log.name) for log in (server, client)]
-        runner.run(contender, workload, wrappers=wrappers)
+        runner.run(contender, workload, cpus, wrappers=wrappers)
         return [int(re.search(r"(\d+) +total", log.read().decode())[1]) for log in (server, client)]
 
 
@@ -69,6 +74,8 @@ def instructions(contenders, runner):
 
 def idle(contenders, runner):
     """What the server holds for each connection that does nothing; the clients are plain sockets of ours."""
+    if not os.path.exists("/proc/self/smaps_rollup"):
+        return None
 
     def count(contender):
         address = runner.address()

@@ -82,6 +82,8 @@ class Runner:
 
     def missing(self, contender):
         """Why the contender cannot run here, or nothing."""
+        if contender.absent:
+            return contender.absent
         for word in self._command(contender):
             if not word.startswith("-") and shutil.which(word) is None and not os.path.exists(word):
                 return f"needs {contender.package}" if contender.package else f"{os.path.basename(word)} is not built"

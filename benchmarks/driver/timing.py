@@ -1,5 +1,6 @@
 """The timed workloads: all contenders in each round, in an order of its own, so that drift cancels."""
 
+import os
 import random
 import sys
 
@@ -13,9 +14,11 @@ def progress(what=""):
         print(f"\r{what:78}\r", end="", file=sys.stderr, flush=True)
 
 
-def pinnings(cpus):
+def pinnings():
     """Where server and client run, by name."""
-    cpus = sorted(cpus)
+    if not hasattr(os, "sched_getaffinity"):
+        return {"any CPU": (None, None)}
+    cpus = sorted(os.sched_getaffinity(0))
     result = {"one CPU": (cpus[0], cpus[0])}
     if len(cpus) > 1:
         result["two CPUs"] = (cpus[0], cpus[-1])
