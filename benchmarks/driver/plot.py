@@ -33,7 +33,8 @@ def write(results, path):
 def draw(axes, section):
     rows = report.summary(section)
     absent = {name: "failed" for name in section["failed"]} | {name: "missing" for name in section["missing"]}
-    names = [*rows, *(f"{name} ({what})" for name, what in absent.items())]
+    names = [f"{name}  {row['ratio']:.2f}" for name, row in rows.items()]
+    names += [f"{name} ({what})" for name, what in absent.items()]
     for place, row in enumerate(rows.values()):
         low, high = row["quartiles"]
         axes.plot([low, high], [place, place], color="tab:gray", linewidth=3, solid_capstyle="butt", alpha=0.6)

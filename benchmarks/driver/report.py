@@ -57,8 +57,9 @@ def print_section(section):
     print(f"  {'':34}{'median':>15}{'p99':>12}{'ratio':>9}   quartiles")
     for name, row in summary(section).items():
         low, high = row["quartiles"]
+        median = figure(row["median"], workload)
         p99 = figure(row["p99"], workload) if row["p99"] else ""
-        print(f"  {name:34}{figure(row['median'], workload):>15}{p99:>12}{row['ratio']:>9.2f}   {low:.2f} to {high:.2f}")
+        print(f"  {name:34}{median:>15}{p99:>12}{row['ratio']:>9.2f}   {low:.2f} to {high:.2f}")
     again = ratios(section, RAW_AGAIN.name)
     if again:
         print(f"  noise floor, raw against itself: {min(again):.2f} to {max(again):.2f}")

