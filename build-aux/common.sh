@@ -1,4 +1,5 @@
-# Sourced by tests/run.sh, examples/demo.sh, benchmarks/run.sh and .ci/run, from the root of the project: what these need of the machine.
+# Sourced by tests/run.sh, examples/demo.sh, benchmarks/run.sh and .ci/run, from the root of the project: what these
+# need of the machine.
 # shellcheck shell=sh
 
 BUILD_DIR=${BUILD_DIR:-build}
