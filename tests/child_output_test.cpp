@@ -18,6 +18,12 @@ CHILD_PROCESS(print_and_exit) {
   return 0;
 }
 
+CHILD_PROCESS(connect_and_print) {
+  LocalStream::connect(args[0]);
+  for (int i = 0; i < std::stoi(args[1]); ++i) std::printf("line %d;", i);
+  return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
 CHILD_PROCESS(print_and_hang) {
   report("here");
   Event().wait();
@@ -83,10 +89,15 @@ TEST(ChildOutput, GoesOnAfterAWriteOfTheParentThatRanOutOfTime) {
   EXPECT_GT(written, 0U);
   EXPECT_LT(written, letters.size());
 
-  ChildProcess child = spawn_into(output.native_handle(), "print_and_exit", {"50000"});
+  LocalListener starting = listening();
+  ChildProcess child =
+      spawn_into(output.native_handle(), "connect_and_print", {starting.local_address().text(), "50000"});
   output.close();
+  starting.accept();
+  auto ending = run_async([&] { return child.wait(); });
+  EXPECT_FALSE(ending.finished_within(long_wait));
   EXPECT_EQ(text_until_end(server), letters.substr(0, written) + lines(50'000));
-  EXPECT_EQ(child.wait(), 0);
+  EXPECT_EQ(ending.result(), 0);
 }
 
 TEST(ChildOutput, StopEndsAWriteOfTheParentThatWaits) {
