@@ -77,7 +77,7 @@ UNIX = [
     Contender("Node", ("node", "{sources}/node_net.js"), "nodejs", fewer=4),
     Contender("Python", (sys.executable, "{sources}/python_socket.py"), fewer=4),
     Contender("Asio, synchronous", built("asio_sync"), "libasio-dev"),
-    Contender("Asio, asynchronous", built("asio_async"), "libasio-dev"),
+    Contender("Asio, asynchronous", built("asio_async"), "libasio-dev and a compiler with coroutines"),
     Contender("libuv", built("libuv"), "libuv1-dev"),
     Contender("Qt", built("qt"), "qt6-base-dev", fewer=4),
     Contender("nng", built("nng"), "libnng-dev", fewer=20, cannot=NO_PLAIN_STREAM),
