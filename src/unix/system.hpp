@@ -20,16 +20,22 @@
 
 namespace localsocket::detail::unix_room {
 
+template <class Function, class... Arguments>
+[[gnu::noinline, gnu::cold]] auto traced(const char* name, Function function, Arguments... arguments) noexcept {
+  const auto result = function(arguments...);
+  const int saved = errno;
+  trace(name, result == -1 ? saved : 0, result, arguments...);
+  errno = saved;
+  return result;
+}
+
 /// Calls `function`, which reports failure by -1 and errno, and tells the trace hook.
 template <class Function, class... Arguments>
 inline auto sys(const char* name, Function function, Arguments... arguments) noexcept {
-  const auto result = function(arguments...);
   if (is_tracing()) [[unlikely]] {
-    const int saved = errno;
-    trace(name, result == -1 ? saved : 0, result, arguments...);
-    errno = saved;
+    return traced(name, function, arguments...);
   }
-  return result;
+  return function(arguments...);
 }
 
 /// A descriptor that closes itself.
