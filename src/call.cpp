@@ -61,9 +61,8 @@ void Lane::cancel() noexcept {
 }
 
 void Lane::close() noexcept {
-  const std::lock_guard lock(mutex_);
   state_ = Interruption::closed;
-  wake_all();
+  if (!is_idle()) wake();  // who enters from now on sees that it is closed
 }
 
 void Lane::wake() noexcept {

@@ -45,8 +45,7 @@ std::error_code error(Operation operation, Interruption why) noexcept;
 
 class Waiter;
 
-// On a cache line of its own: a reader and a writer do not slow each other down.
-class alignas(64) Lane {
+class Lane {
  public:
   void set_timeout(std::optional<Clock::duration> timeout) noexcept;
   std::optional<Clock::duration> timeout() const noexcept;

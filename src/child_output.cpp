@@ -3,6 +3,7 @@
 #include "backend.hpp"
 #include "connecting.hpp"
 
+#include <functional>
 #include <utility>
 
 namespace localsocket {
@@ -22,8 +23,8 @@ ChildOutput ChildOutput::connect(const LocalAddress& address, const Wait& wait, 
   ConnectOptions writing = options;
   writing.direction = Direction::client_to_server;
   ChildOutput output;
-  detail::connect_within(wait, address, writing, ec,
-                         [&] { output.handle_ = detail::NativeStream::connect_for_child(address, writing, ec); });
+  const auto attempt = [&] { output.handle_ = detail::NativeStream::connect_for_child(address, writing, ec); };
+  detail::connect_within(wait, address, writing, ec, std::ref(attempt));
   return output;
 }
 

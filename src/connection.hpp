@@ -62,12 +62,13 @@ class Connection {
   void leave_place() noexcept;
   void close_if_idle() noexcept;
 
+  // A lane at either end: a reader and a writer do not write to the same cache line.
+  Lane reading_;
   NativeStream native_;
   std::shared_ptr<Place> place_;
   std::atomic<bool> has_left_{false};
   LocalAddress local_;
   LocalAddress peer_;
-  Lane reading_;
   Lane writing_;
 };
 

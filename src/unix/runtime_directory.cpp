@@ -7,10 +7,13 @@
 namespace localsocket::detail::unix_room {
 namespace {
 
-std::string fallback() { return fmt::format("/tmp/localsocket-{}", ::geteuid()); }
+constexpr std::string_view fallback_prefix = "/tmp/localsocket-";
 
-bool is_in(const std::string& path, const std::string& directory) noexcept {
-  return path.starts_with(directory) && path.find_last_of('/') == directory.size();
+std::string fallback() { return fmt::format("{}{}", fallback_prefix, ::geteuid()); }
+
+/// Most paths are elsewhere, and told by their first bytes.
+bool is_in_fallback(const std::string& path) {
+  return path.starts_with(fallback_prefix) && path.substr(0, path.rfind('/')) == fallback();
 }
 
 bool is_directory_of_ours(const struct stat& status, mode_t forbidden) noexcept {
@@ -42,13 +45,12 @@ std::string runtime_directory() {
 }
 
 std::error_code check_runtime_directory(const std::string& path) noexcept {
-  const std::string directory = fallback();
-  return is_in(path, directory) ? check_fallback(directory) : std::error_code();
+  return is_in_fallback(path) ? check_fallback(fallback()) : std::error_code();
 }
 
 std::error_code make_runtime_directory(const std::string& path) noexcept {
+  if (!is_in_fallback(path)) return {};
   const std::string directory = fallback();
-  if (!is_in(path, directory)) return {};
   if (sys("mkdir", ::mkdir, directory.c_str(), mode_t{S_IRWXU}) != 0 && errno != EEXIST) {
     return last_error(Operation::bind);
   }

@@ -96,14 +96,19 @@ ssize_t send_gathered(int socket, const WriteBuffers& from, int flags) noexcept 
 
 Stream::Stream(Stream&& other) noexcept { *this = std::move(other); }
 
+// Both are known to this thread alone: no order is needed.
 Stream& Stream::operator=(Stream&& other) noexcept {
   if (this != &other) {
-    close();
-    socket_ = other.socket_.exchange(-1);
-    receive_sliced_ = other.receive_sliced_.exchange(false);
-    send_sliced_ = other.send_sliced_.exchange(false);
-    was_reset_ = other.was_reset_.load();
-    is_duplicated_ = other.is_duplicated_.load();
+    if (handle() != -1) close();
+    const auto take = [](auto& to, auto& from) {
+      to.store(from.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    };
+    take(socket_, other.socket_);
+    other.socket_.store(-1, std::memory_order_relaxed);
+    take(receive_sliced_, other.receive_sliced_);
+    take(send_sliced_, other.send_sliced_);
+    take(was_reset_, other.was_reset_);
+    take(is_duplicated_, other.is_duplicated_);
   }
   return *this;
 }
