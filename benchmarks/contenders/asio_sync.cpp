@@ -47,6 +47,7 @@ class AsioStream {
 };
 
 struct AsioTransport {
+  using Address = Protocol::endpoint;
   using Stream = AsioStream;
   using Batched = bench::BufferedChannel<Stream>;
   using Single = bench::UnbufferedChannel<Stream>;
@@ -60,9 +61,9 @@ struct AsioTransport {
     Protocol::acceptor acceptor_;
   };
 
-  static Stream connect(const std::string& path) {
+  static Stream connect(const Address& address) {
     Protocol::socket socket(context);
-    socket.connect(path);
+    socket.connect(address);
     return Stream(std::move(socket));
   }
 };

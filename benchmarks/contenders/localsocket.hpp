@@ -68,14 +68,14 @@ class LocalsocketBatched : public LocalsocketSingle<Policy> {
 
 template <class Policy>
 struct LocalsocketTransport {
+  using Address = localsocket::LocalAddress;
   using Stream = LocalsocketStream<Policy>;
   using Batched = LocalsocketBatched<Policy>;
   using Single = LocalsocketSingle<Policy>;
 
   class Listener {
    public:
-    explicit Listener(const std::string& address)
-        : listener_(localsocket::LocalListener::bind(localsocket::LocalAddress::path(address))) {}
+    explicit Listener(const Address& address) : listener_(localsocket::LocalListener::bind(address)) {}
 
     Stream accept() { return Stream(listener_.accept(Policy::wait())); }
 
@@ -83,8 +83,8 @@ struct LocalsocketTransport {
     localsocket::LocalListener listener_;
   };
 
-  static Stream connect(const std::string& address) {
-    return Stream(localsocket::LocalStream::connect(localsocket::LocalAddress::path(address), Policy::connect_wait()));
+  static Stream connect(const Address& address) {
+    return Stream(localsocket::LocalStream::connect(address, Policy::connect_wait()));
   }
 };
 

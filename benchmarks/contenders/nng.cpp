@@ -48,6 +48,7 @@ struct MessageFreer {
 };
 
 struct Nng {
+  using Address = std::string;
   using Stream = Socket;
 
   class Channel {

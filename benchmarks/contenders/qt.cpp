@@ -78,6 +78,7 @@ class QtStream {
 };
 
 struct QtTransport {
+  using Address = std::string;
   using Stream = QtStream;
   using Batched = bench::BufferedChannel<Stream>;
   using Single = bench::UnbufferedChannel<Stream>;

@@ -57,6 +57,7 @@ class Message {
 };
 
 struct ZeroMq {
+  using Address = std::string;
   using Stream = Socket;
 
   class Channel {

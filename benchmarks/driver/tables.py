@@ -67,6 +67,7 @@ UNIX = [
     RAW,
     RAW_AGAIN,
     Contender("raw, two calls a message", built("raw"), does=SINGLY, fewer=20),
+    Contender("raw with socket time-outs", built("raw_timeouts")),
     Contender("raw with poll", built("raw_poll")),
     Contender("localsocket", built("localsocket")),
     Contender("localsocket, one call a message", built("localsocket"), does=SINGLY, fewer=20),

@@ -80,10 +80,11 @@ void serve_connect(const Session& session) {
 
 template <StreamTransport T>
 void drive_connect(const Session& session) {
+  const typename T::Address address = session.address;
   std::byte byte;
   const Stopwatch stopwatch;
   for (std::size_t i = 0; i < session.count; ++i) {
-    auto stream = T::connect(session.address);
+    auto stream = T::connect(address);
     expect(stream.recv_some({&byte, 1}) == 0, "a byte that nobody sent");
   }
   stopwatch.report(session.count);

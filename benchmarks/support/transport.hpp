@@ -28,7 +28,8 @@ concept MessageChannel = requires(C channel, std::span<const std::byte> message)
 
 template <class T>
 concept Transport = std::constructible_from<typename T::Listener, const std::string&> &&
-    requires(const std::string& address, typename T::Listener listener) {
+    std::convertible_to<const std::string&, typename T::Address> &&
+    requires(const typename T::Address& address, typename T::Listener listener) {
   { listener.accept() } -> std::same_as<typename T::Stream>;
   { T::connect(address) } -> std::same_as<typename T::Stream>;
 };

@@ -8,6 +8,7 @@ namespace {
 
 struct Blocking {
   static constexpr int flags = 0;
+  static void prepare(int /*descriptor*/) noexcept {}
   static void wait(int /*descriptor*/, short /*events*/) noexcept {}
 };
 

@@ -8,6 +8,7 @@ namespace {
 
 struct Polling {
   static constexpr int flags = MSG_DONTWAIT;
+  static void prepare(int /*descriptor*/) noexcept {}
   static void wait(int descriptor, short events) {
     constexpr int milliseconds = 5000;
     pollfd entry{.fd = descriptor, .events = events, .revents = 0};

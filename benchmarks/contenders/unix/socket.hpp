@@ -45,19 +45,24 @@ inline Descriptor open_socket() {
   return Descriptor(check(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
 }
 
-inline sockaddr_un to_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  expect(path.size() < sizeof address.sun_path, "the path is too long");
-  path.copy(address.sun_path, path.size());
-  return address;
-}
+struct Address {
+  Address(const std::string& path) {
+    native.sun_family = AF_UNIX;
+    expect(path.size() < sizeof native.sun_path, "the path is too long");
+    path.copy(native.sun_path, path.size());
+  }
 
-/// `Policy::wait(descriptor, events)` comes before each transfer, which has `Policy::flags`.
+  const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&native); }
+
+  sockaddr_un native{};
+};
+
+/// `Policy::prepare(descriptor)` comes once, `Policy::wait(descriptor, events)` before each transfer, which has
+/// `Policy::flags`.
 template <class Policy>
 class Stream {
  public:
-  explicit Stream(Descriptor descriptor) noexcept : descriptor_(std::move(descriptor)) {}
+  explicit Stream(Descriptor descriptor) : descriptor_(std::move(descriptor)) { Policy::prepare(descriptor_.get()); }
 
   void send_all(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
@@ -92,15 +97,15 @@ class Stream {
 
 template <class Policy>
 struct Transport {
+  using Address = posix::Address;
   using Stream = posix::Stream<Policy>;
   using Batched = BufferedChannel<Stream>;
   using Single = UnbufferedChannel<Stream>;
 
   class Listener {
    public:
-    explicit Listener(const std::string& path) {
-      const sockaddr_un address = to_address(path);
-      check(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
+    explicit Listener(const Address& address) {
+      check(::bind(socket_.get(), address.get(), sizeof address.native), "bind");
       check(::listen(socket_.get(), SOMAXCONN), "listen");
     }
 
@@ -113,10 +118,9 @@ struct Transport {
     Descriptor socket_ = open_socket();
   };
 
-  static Stream connect(const std::string& path) {
+  static Stream connect(const Address& address) {
     Descriptor socket = open_socket();
-    const sockaddr_un address = to_address(path);
-    check(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect");
+    check(::connect(socket.get(), address.get(), sizeof address.native), "connect");
     return Stream(std::move(socket));
   }
 };

@@ -95,6 +95,7 @@ class Pipe {
 };
 
 struct PipeTransport {
+  using Address = std::string;
   using Stream = Pipe;
   using Batched = bench::BufferedChannel<Stream>;
   using Single = bench::UnbufferedChannel<Stream>;
