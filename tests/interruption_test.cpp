@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "support/handles.hpp"
+#include "support/listening.hpp"
 #include "support/test.hpp"
 
 namespace localsocket::test {
@@ -613,6 +615,34 @@ TEST_F(ConnectedTest, ABufferIsNotTouchedAfterATimedOutCall) {
     }
     EXPECT_EQ(std::count(buffer.begin(), buffer.end(), untouched), 64) << "in round " << round;
   }
+}
+
+// Each thread that has waited has something to be woken by, which goes with it.
+
+TEST(WaitingThread, ThatEndsLeavesNothingOpenAndClosesNothingElse) {
+  Ends ends = connected_ends();
+  std::vector<Ends> others;
+  for (int i = 0; i < 20; ++i) others.push_back(connected_ends());
+  const auto wait_aside = [&] {
+    return run_async([&] {
+             Bytes buffer(1);
+             return read_some(ends.server, buffer, long_wait).ec;
+           })
+        .result();
+  };
+  EXPECT_CODE(wait_aside(), std::errc::timed_out);
+  const std::size_t before = open_handles();
+  for (int i = 0; i < 20; ++i) EXPECT_CODE(wait_aside(), std::errc::timed_out);
+  EXPECT_LE(open_handles(), before);
+  for (Ends& other : others) {
+    expect_connected(other.client, other.server);
+  }
+}
+
+TEST(OpenHandles, AreCounted) {
+  const std::size_t before = open_handles();
+  const auto [client, server] = LocalStream::pair();
+  EXPECT_GT(open_handles(), before);
 }
 
 }  // namespace

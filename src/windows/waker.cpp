@@ -2,17 +2,44 @@
 
 #include "system.hpp"
 
+#include <new>
+
 namespace localsocket::detail::windows_room {
 
+// Not thread_local: MinGW frees a thread's variables before it destroys them (GCC bug 80816), and the destructor would
+// close whatever handle it then finds there. The system's own storage calls back when the thread exits (the
+// documentation of FlsAlloc).
+struct Waker::OfThread {
+  static void WINAPI destroy(void* waker) noexcept { delete static_cast<Waker*>(waker); }
+
+  static DWORD make_slot() noexcept {
+    // The callback stays for as long as there are threads.
+    HMODULE ours = nullptr;
+    const DWORD for_good = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
+    ::GetModuleHandleExW(for_good, reinterpret_cast<LPCWSTR>(&destroy), &ours);
+    return ::FlsAlloc(&destroy);
+  }
+
+  static Waker* make(DWORD slot) noexcept {
+    auto* const waker = new (std::nothrow) Waker;
+    if (waker != nullptr && ::FlsSetValue(slot, waker)) return waker;
+    delete waker;
+    return nullptr;
+  }
+};
+
 Waker& Waker::current() noexcept {
-  thread_local Waker waker;
-  return waker;
+  static const DWORD slot = OfThread::make_slot();
+  static Waker none(nullptr);
+  auto* waker = static_cast<Waker*>(::FlsGetValue(slot));
+  if (waker == nullptr) waker = OfThread::make(slot);
+  return waker != nullptr ? *waker : none;
 }
 
 // Auto-reset: GetOverlappedResult may use it as long as it does not wait itself (its documentation), which we never ask
 // for.
 Waker::Waker() noexcept
-    : event_(sys("CreateEventW", ::CreateEventW, LPSECURITY_ATTRIBUTES{nullptr}, FALSE, FALSE, LPCWSTR{nullptr})) {}
+    : Waker(sys("CreateEventW", ::CreateEventW, LPSECURITY_ATTRIBUTES{nullptr}, FALSE, FALSE, LPCWSTR{nullptr})) {}
 
 Waker::~Waker() { const Handle closing(event_); }
 

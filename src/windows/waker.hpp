@@ -12,7 +12,6 @@ namespace windows_room {
 /// must end.
 class Waker {
  public:
-  Waker() noexcept;
   Waker(const Waker&) = delete;
   Waker& operator=(const Waker&) = delete;
   ~Waker();
@@ -26,6 +25,11 @@ class Waker {
   void* event() const noexcept { return event_; }
 
  private:
+  struct OfThread;
+
+  Waker() noexcept;
+  explicit Waker(void* event) noexcept : event_(event) {}
+
   void* event_;
 };
 
