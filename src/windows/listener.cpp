@@ -34,17 +34,20 @@ class Listener::Instance {
 
   enum class State { waiting, connected, broken };
 
-  State state() noexcept {
+  State state() const noexcept { return state_; }
+
+  /// Brings the state up to date; returns whether that took a new ConnectNamedPipe, which clears the event.
+  bool look() noexcept {
     Completion completion;
-    if (is_pending_) {
-      if (!has_completed(pipe_.get(), connect_, completion)) return State::waiting;
+    if (is_pending_ && has_completed(pipe_.get(), connect_, completion)) {
       is_pending_ = false;
       state_ = after(completion.error);
     }
     // The system ends what a thread has begun when that thread exits (ExitThread's documentation), and a listener
     // outlives the threads that accept for it. The instance is unharmed: it waits again.
-    if (state_ == State::waiting) start();
-    return state_;
+    const bool starts = state_ == State::waiting && !is_pending_;
+    if (starts) start();
+    return starts;
   }
 
   /// The pipe, with nothing in flight on it.
@@ -116,15 +119,13 @@ class Listener::Instances {
     const std::lock_guard lock(mutex_);
     auto connected = find_connected();
     if (connected == waiting_.end()) {
+      refill(false, ec);
+      ec.clear();  // fewer than `backlog` still serve; accept tries again
       // Cleared first, looked again then: whoever comes in between sets it again.
       sys("ResetEvent", ::ResetEvent, event_.get());
       connected = find_connected();
     }
-    if (connected == waiting_.end()) {
-      refill(false, ec);
-      ec.clear();  // fewer than `backlog` still serve; accept tries again
-      return {};
-    }
+    if (connected == waiting_.end()) return {};
     std::unique_ptr<Instance> taken = std::move(*connected);
     waiting_.erase(connected);
     refill(false, ec);
@@ -160,7 +161,7 @@ class Listener::Instances {
 
   void push(Handle pipe) {
     waiting_.push_back(std::make_unique<Instance>(std::move(pipe), event_.get()));
-    waiting_.back()->state();  // starts to wait
+    waiting_.back()->look();  // starts to wait
   }
 
   void refill(bool first, std::error_code& ec) {
@@ -172,6 +173,11 @@ class Listener::Instances {
   }
 
   List::iterator find_connected() {
+    // Until none had to start: that may have wiped out what the event told of an instance already looked at.
+    for (bool starts = true; starts;) {
+      starts = false;
+      for (const auto& instance : waiting_) starts = instance->look() || starts;
+    }
     std::erase_if(waiting_, [](const auto& instance) { return instance->state() == Instance::State::broken; });
     return std::find_if(waiting_.begin(), waiting_.end(),
                         [](const auto& instance) { return instance->state() == Instance::State::connected; });
