@@ -2,6 +2,7 @@
 
 #include <windows.h>
 
+#include <cstdint>
 #include <system_error>
 
 namespace localsocket::test {
@@ -36,7 +37,15 @@ void close_handle(NativeHandle handle) { CloseHandle(handle); }
 std::size_t open_handles() {
   DWORD count = 0;
   if (!GetProcessHandleCount(GetCurrentProcess(), &count)) checked(nullptr, "GetProcessHandleCount");
-  return count;
+  if (count != 0) return count;
+  // Wine: always 0. Handles are small multiples of four there, the lowest free one first.
+  std::size_t found = 0;
+  for (std::uintptr_t handle = 4, last = 0; handle < last + 4096; handle += 4) {
+    if (!is_open_handle(reinterpret_cast<HANDLE>(handle))) continue;
+    ++found;
+    last = handle;
+  }
+  return found;
 }
 
 std::vector<ForeignHandle> handles_that_are_no_stream() { return handles_of_no_use(); }
