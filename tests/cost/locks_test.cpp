@@ -40,7 +40,9 @@ TEST(CostOfLocks, TheCounterCounts) {
 }
 
 TEST(CostOfLocks, AReadyReadOrWriteLocksNothing) {
-  auto [client, server] = LocalStream::pair();
+  auto ends = LocalStream::pair();
+  LocalStream& client = ends.first;
+  LocalStream& server = ends.second;
   client.set_write_timeout(1h);
   server.set_read_timeout(1h);
   std::array<std::byte, 64> buffer{};
@@ -68,7 +70,8 @@ TEST(CostOfLocks, ABatchedMessageLocksNothing) {
 }
 
 TEST(CostOfLocks, AWaitLocksTwice) {
-  auto [client, server] = LocalStream::pair();
+  auto ends = LocalStream::pair();
+  LocalStream& server = ends.second;
   std::array<std::byte, 1> buffer{};
   std::error_code ec;
   server.read_some(buffer, 30ms, ec);  // makes the thread's waker
