@@ -101,6 +101,7 @@ TEST_F(Replace, ClientsNeverSeeAMomentWithoutAListener) {
     std::error_code ec;
     while (!over && !ec) {
       ec = connect(path, 0s).ec;
+      if (ec == std::errc::timed_out) ec.clear();  // a listener, that has no room until it is asked to accept
       connected.set();
     }
     connected.set();
