@@ -122,11 +122,6 @@ class Call {
   /// Whether it may block for `slice` where nothing can interrupt it.
   bool may_block_for(Clock::duration slice) noexcept { return !is_limited() || has_time_for(slice); }
 
-  /// It did so before anything else, and in vain: a time-out has been running since.
-  void has_blocked_for(Clock::duration slice) noexcept {
-    if (!has_started()) started_ = Clock::now() - slice;
-  }
-
  private:
   friend class Waiter;
 
@@ -136,7 +131,8 @@ class Call {
     if (lane_.cancels_.load(std::memory_order_relaxed) != cancels_) return Interruption::canceled;
     return wait_.stop_token().stop_requested() ? Interruption::canceled : Interruption::none;
   }
-  // A call that is ready looks at no clock, if nothing but time-outs limit it: their time runs from the first look.
+  // A call that is ready looks at no clock, if nothing but time-outs limit it: their time runs from the first look, and
+  // so ends late, by no more than the call has blocked before it, but never early.
   bool has_started() const noexcept { return started_ != Clock::time_point::min(); }
   Clock::time_point started() noexcept;
   bool has_time_for(Clock::duration slice) noexcept;

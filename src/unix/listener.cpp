@@ -109,7 +109,6 @@ Stream Listener::accept(Call& call, std::error_code& ec) {
       ec = native_error(Operation::accept, error_number);
       return {};
     }
-    if (may_block && would_block(error_number)) call.has_blocked_for(slice);
     may_block = error_number == EINTR && may_block && call.may_block_for(slice);
     if (const Interruption why = call.ended(); why != Interruption::none) {
       ec = error(Operation::accept, why);

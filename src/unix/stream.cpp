@@ -191,7 +191,6 @@ bool Stream::prepare_next(Attempt& attempt, const Traffic& traffic, Sliced& slic
     return false;
   }
   const bool interrupted = cause == EINTR;
-  if (attempt.may_block && !interrupted) call.has_blocked_for(slice);
   if (const Interruption why = interrupted ? call.ended() : call.refused(); why != Interruption::none) {
     ec = error(traffic.operation, why);
     return false;
