@@ -11,7 +11,7 @@ NativeStream Acceptor::accept_within(const Wait& wait, std::error_code& ec) {
     return {};
   }
   NativeStream stream = native_.accept(call, ec);
-  if (ec && quota_->is_limited()) quota_->give_back();
+  if (ec) quota_->give_back();
   return stream;
 }
 

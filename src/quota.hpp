@@ -32,7 +32,7 @@ class Quota {
   }
 
   void give_back() noexcept {
-    if (++free_ == 1) accepting_.wake();
+    if (is_limited_ && ++free_ == 1) accepting_.wake();
   }
 
  private:

@@ -3,6 +3,8 @@
 #include "system.hpp"
 
 #include <cstdlib>
+#include <optional>
+#include <utility>
 
 namespace localsocket::detail::unix_room {
 namespace {
@@ -11,9 +13,11 @@ constexpr std::string_view fallback_prefix = "/tmp/localsocket-";
 
 std::string fallback() { return fmt::format("{}{}", fallback_prefix, ::geteuid()); }
 
-/// Most paths are elsewhere, and told by their first bytes.
-bool is_in_fallback(const std::string& path) {
-  return path.starts_with(fallback_prefix) && path.substr(0, path.rfind('/')) == fallback();
+/// The fallback, if the path is in it. Most paths are elsewhere, and told by their first bytes.
+std::optional<std::string> fallback_of(const std::string& path) {
+  if (!path.starts_with(fallback_prefix)) return std::nullopt;
+  std::string directory = fallback();
+  return path.substr(0, path.rfind('/')) == directory ? std::optional(std::move(directory)) : std::nullopt;
 }
 
 bool is_directory_of_ours(const struct stat& status, mode_t forbidden) noexcept {
@@ -45,16 +49,17 @@ std::string runtime_directory() {
 }
 
 std::error_code check_runtime_directory(const std::string& path) noexcept {
-  return is_in_fallback(path) ? check_fallback(fallback()) : std::error_code();
+  const auto directory = fallback_of(path);
+  return directory ? check_fallback(*directory) : std::error_code();
 }
 
 std::error_code make_runtime_directory(const std::string& path) noexcept {
-  if (!is_in_fallback(path)) return {};
-  const std::string directory = fallback();
-  if (sys("mkdir", ::mkdir, directory.c_str(), mode_t{S_IRWXU}) != 0 && errno != EEXIST) {
+  const auto directory = fallback_of(path);
+  if (!directory) return {};
+  if (sys("mkdir", ::mkdir, directory->c_str(), mode_t{S_IRWXU}) != 0 && errno != EEXIST) {
     return last_error(Operation::bind);
   }
-  return check_fallback(directory);
+  return check_fallback(*directory);
 }
 
 }  // namespace localsocket::detail::unix_room
