@@ -53,14 +53,7 @@ class QtStream {
     return static_cast<std::size_t>(n);
   }
 
-  bool recv_exact(std::span<std::byte> buffer) {
-    while (!buffer.empty()) {
-      const std::size_t n = recv_some(buffer);
-      if (n == 0) return false;
-      buffer = buffer.subspan(n);
-    }
-    return true;
-  }
+  bool recv_exact(std::span<std::byte> buffer) { return bench::recv_by_parts(*this, buffer); }
 
  private:
   // An accepted one is made by the thread that uses it: the object belongs to the thread that made it.

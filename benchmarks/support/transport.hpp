@@ -17,6 +17,17 @@ concept ByteStream = std::movable<S> &&
   { stream.recv_exact(buffer) } -> std::same_as<bool>;        // false: the stream ended before
 };
 
+/// What recv_exact() does, for a stream that has nothing better of its own.
+template <class Stream>
+bool recv_by_parts(Stream& stream, std::span<std::byte> buffer) {
+  while (!buffer.empty()) {
+    const std::size_t n = stream.recv_some(buffer);
+    if (n == 0) return false;
+    buffer = buffer.subspan(n);
+  }
+  return true;
+}
+
 /// Messages over a connection. What was given to send() has left for certain after flush(); what receive() returns is
 /// valid until the next call.
 template <class C>

@@ -82,14 +82,7 @@ class Stream {
     }
   }
 
-  bool recv_exact(std::span<std::byte> buffer) {
-    while (!buffer.empty()) {
-      const std::size_t n = recv_some(buffer);
-      if (n == 0) return false;
-      buffer = buffer.subspan(n);
-    }
-    return true;
-  }
+  bool recv_exact(std::span<std::byte> buffer) { return bench::recv_by_parts(*this, buffer); }
 
  private:
   Descriptor descriptor_;
