@@ -8,6 +8,7 @@
 #include <localsocket/address.hpp>
 #include <localsocket/error.hpp>
 
+#include <concepts>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -26,12 +27,19 @@ std::error_code error(Operation operation, Errc condition) noexcept;
 /// Throws the std::system_error whose what() is `connect to "echo" (/run/user/1/echo.sock): nobody is listening (…)`.
 [[noreturn]] void raise(const std::error_code& ec, std::string_view action, const LocalAddress& address);
 
-/// The throwing form of a call that takes an error_code.
-template <class Function>
-auto or_raise(std::string_view action, const LocalAddress& address, Function&& function) {
+/// The throwing form of a call that takes an error_code. `address` is one, or a function that is asked for it only when
+/// this throws.
+template <class Address, class Function>
+auto or_raise(std::string_view action, const Address& address, Function&& function) {
   std::error_code ec;
   auto result = function(ec);
-  if (ec) raise(ec, action, address);
+  if (ec) [[unlikely]] {
+    if constexpr (std::invocable<const Address&>) {
+      raise(ec, action, address());
+    } else {
+      raise(ec, action, address);
+    }
+  }
   return result;
 }
 

@@ -52,10 +52,8 @@ const LocalAddress& name_of(const LocalStream& stream) noexcept {
 /// The throwing form of a call that takes an error_code.
 template <class Function>
 auto or_raise(std::string_view action, const LocalStream& stream, Function function) {
-  std::error_code ec;
-  auto result = function(ec);
-  if (ec) detail::raise(ec, action, name_of(stream));
-  return result;
+  return detail::or_raise(
+      action, [&stream]() -> const LocalAddress& { return name_of(stream); }, function);
 }
 
 template <class... To>

@@ -31,12 +31,8 @@ Result call(const std::shared_ptr<detail::Connection>& connection,
 /// The throwing form of a call that takes an error_code.
 template <class Function>
 auto LocalStream::or_raise(std::string_view action, Function&& function) const {
-  std::error_code ec;
-  auto result = function(ec);
-  if (ec) [[unlikely]] {
-    detail::raise(ec, action, name());
-  }
-  return result;
+  return detail::or_raise(
+      action, [this]() -> const LocalAddress& { return name(); }, function);
 }
 
 LocalStream::LocalStream() noexcept = default;
