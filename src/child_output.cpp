@@ -3,7 +3,6 @@
 #include "backend.hpp"
 #include "connecting.hpp"
 
-#include <functional>
 #include <utility>
 
 namespace localsocket {
@@ -23,8 +22,8 @@ ChildOutput ChildOutput::connect(const LocalAddress& address, const Wait& wait, 
   ConnectOptions writing = options;
   writing.direction = Direction::client_to_server;
   ChildOutput output;
-  const auto attempt = [&] { output.handle_ = detail::NativeStream::connect_for_child(address, writing, ec); };
-  detail::connect_within(wait, address, writing, ec, std::ref(attempt));
+  detail::Connecting connecting(address, wait, writing);
+  while (connecting.goes_on(ec)) output.handle_ = detail::NativeStream::connect_for_child(address, writing, ec);
   return output;
 }
 

@@ -5,49 +5,41 @@
 #include <algorithm>
 
 namespace localsocket::detail {
-namespace {
 
-using std::chrono::milliseconds;
-
-std::error_code check(const LocalAddress& address, const ConnectOptions& options) noexcept {
-  if (address.is_unnamed()) return error(Operation::connect, Errc::invalid_address);
-  if (options.poll_interval <= milliseconds::zero()) return error(Operation::connect, std::errc::invalid_argument);
-  return {};
+bool Connecting::begins(std::error_code& ec) noexcept {
+  has_begun_ = true;
+  if (address_.is_unnamed()) {
+    ec = error(Operation::connect, Errc::invalid_address);
+  } else if (options_.poll_interval <= std::chrono::milliseconds::zero()) {
+    ec = error(Operation::connect, std::errc::invalid_argument);
+  } else if (const Interruption why = call_.begin(); why != Interruption::none) {
+    ec = error(Operation::connect, why);
+  } else {
+    ec.clear();
+    return true;
+  }
+  return false;
 }
 
-}  // namespace
+bool Connecting::waits(std::error_code& ec) {
+  const bool is_busy = ec == std::errc::timed_out;
+  if (!is_busy && ec != std::errc::connection_refused) return false;
 
-void connect_within(const Wait& wait, const LocalAddress& address, const ConnectOptions& options, std::error_code& ec,
-                    const std::function<void()>& attempt) {
-  ec = check(address, options);
-  if (ec) return;
-  Lane lane;  // nobody else knows it: a connect is ended by its Wait alone
-  Call call(lane, wait);
-  if (const Interruption why = call.begin(); why != Interruption::none) {
+  const Interruption why = call_.refused();
+  if (why == Interruption::timed_out) return false;  // ec says which: nobody listens, or no room
+  if (why != Interruption::none) {
     ec = error(Operation::connect, why);
-    return;
+    return false;
   }
-  // A server that is just starting is met after a millisecond or two, one that takes longer is not asked all the time.
-  milliseconds interval = std::min(milliseconds(1), options.poll_interval);
-  for (;;) {
-    ec.clear();
-    attempt();
-    const bool is_busy = ec == std::errc::timed_out;
-    if (!is_busy && ec != std::errc::connection_refused) return;
-
-    const Interruption why = call.refused();
-    if (why == Interruption::timed_out) return;  // ec says which: nobody listens, or no room
-    if (why != Interruption::none) {
-      ec = error(Operation::connect, why);
-      return;
-    }
-    if (is_busy) {
-      NativeStream::await_room(address, call, options.poll_interval);
-    } else {
-      pause(call, interval);
-      interval = std::min(interval * 2, options.poll_interval);
-    }
+  if (is_busy) {
+    NativeStream::await_room(address_, call_, options_.poll_interval);
+  } else {
+    interval_ = std::min(interval_, options_.poll_interval);
+    pause(call_, interval_);
+    interval_ *= 2;
   }
+  ec.clear();
+  return true;
 }
 
 }  // namespace localsocket::detail

@@ -5,13 +5,40 @@
 #include <localsocket/options.hpp>
 #include <localsocket/wait.hpp>
 
-#include <functional>
+#include "call.hpp"
+
+#include <chrono>
 #include <system_error>
 
 namespace localsocket::detail {
 
-/// Calls `attempt`, which reports through `ec`, until it succeeds or fails for good, or the Wait ends; once at least.
-void connect_within(const Wait& wait, const LocalAddress& address, const ConnectOptions& options, std::error_code& ec,
-                    const std::function<void()>& attempt);
+/// The attempts of one connect: at least one, until one succeeds or fails for good or the Wait ends.
+///
+///     Connecting connecting(address, wait, options);
+///     while (connecting.goes_on(ec)) stream = NativeStream::connect(address, options, ec);
+class Connecting {
+ public:
+  Connecting(const LocalAddress& address, const Wait& wait, const ConnectOptions& options) noexcept
+      : address_(address), options_(options), call_(lane_, wait) {}
+
+  /// Whether to make an attempt now, after the wait for it. `ec` is how the last one ended, and clear if there is a
+  /// next one.
+  bool goes_on(std::error_code& ec) {
+    if (!has_begun_) return begins(ec);
+    return ec && waits(ec);
+  }
+
+ private:
+  bool begins(std::error_code& ec) noexcept;
+  bool waits(std::error_code& ec);
+
+  const LocalAddress& address_;
+  const ConnectOptions& options_;
+  Lane lane_;  // nobody else knows it: a connect is ended by its Wait alone
+  Call call_;
+  bool has_begun_ = false;
+  // A server that is just starting is met after a millisecond or two, one that takes longer is not asked all the time.
+  std::chrono::milliseconds interval_{1};
+};
 
 }  // namespace localsocket::detail

@@ -3,8 +3,6 @@
 #include "connecting.hpp"
 #include "connection.hpp"
 
-#include <functional>
-
 namespace localsocket {
 namespace {
 
@@ -50,8 +48,8 @@ LocalStream::LocalStream(std::shared_ptr<detail::Connection> connection) noexcep
 LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
                                  std::error_code& ec) {
   detail::NativeStream native;
-  const auto attempt = [&] { native = detail::NativeStream::connect(address, options, ec); };
-  detail::connect_within(wait, address, options, ec, std::ref(attempt));
+  detail::Connecting connecting(address, wait, options);
+  while (connecting.goes_on(ec)) native = detail::NativeStream::connect(address, options, ec);
   if (ec) return {};
   auto connection = std::make_shared<detail::Connection>(std::move(native), LocalAddress(), address);
   connection->restrict(options.direction != Direction::client_to_server,
