@@ -60,11 +60,6 @@ void Lane::cancel() noexcept {
   update();
 }
 
-void Lane::close() noexcept {
-  state_ = Interruption::closed;
-  if (!is_idle()) wake();  // who enters from now on sees that it is closed
-}
-
 void Lane::wake() noexcept {
   const std::lock_guard lock(mutex_);
   wake_all();

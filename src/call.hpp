@@ -54,7 +54,10 @@ class Lane {
   void cancel() noexcept;
 
   /// For good. Running calls end with Interruption::closed.
-  void close() noexcept;
+  void close() noexcept {
+    state_ = Interruption::closed;
+    if (!is_idle()) wake();  // who enters from now on sees that it is closed
+  }
   bool is_closed() const noexcept { return state_.load() == Interruption::closed; }
 
   /// Calls fail with Interruption::unsupported from the start. Before any call.

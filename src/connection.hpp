@@ -17,8 +17,8 @@ namespace localsocket::detail {
 
 class Connection {
  public:
-  Connection(NativeStream native, LocalAddress local, LocalAddress peer) noexcept
-      : native_(std::move(native)), local_(std::move(local)), peer_(std::move(peer)) {}
+  Connection(NativeStream&& native, const LocalAddress& local, const LocalAddress& peer) noexcept
+      : native_(std::move(native)), local_(local), peer_(peer) {}
   ~Connection() { close(); }
 
   /// Before any call: which of the two directions this end has.

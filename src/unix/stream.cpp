@@ -142,18 +142,17 @@ Stream Stream::connect(const LocalAddress& address, const ConnectOptions& option
   // Linux: while the listener's backlog is full, connect waits for the send time-out and is woken when there is room;
   // then EAGAIN (connect(2)). With O_NONBLOCK it would be EAGAIN at once, which is not "in progress": nothing would
   // tell when.
-  Stream stream(socket.get());
-  stream.send_sliced_ = set_socket_timeout(socket.get(), SO_SNDTIMEO, slice);
-  static_cast<void>(socket.release());
+  const bool send_sliced = set_socket_timeout(socket.get(), SO_SNDTIMEO, slice);
   const SocketAddress to(address.native());
-  if (sys("connect", ::connect, stream.handle(), to.get(), to.size) == 0) {
-    check_listener(stream.handle(), options, ec);
-    return ec ? Stream() : std::move(stream);
+  if (sys("connect", ::connect, socket.get(), to.get(), to.size) != 0) {
+    // A signal came while it waited for room: as if there was none, so that the caller looks at the clock and tries
+    // again.
+    ec = errno == EINTR ? native_error(Operation::connect, EAGAIN) : last_error(Operation::connect);
+    return {};
   }
-  // A signal came while it waited for room: as if there was none, so that the caller looks at the clock and tries
-  // again.
-  ec = errno == EINTR ? native_error(Operation::connect, EAGAIN) : last_error(Operation::connect);
-  return {};
+  check_listener(socket.get(), options, ec);
+  if (ec) return {};
+  return Stream(socket.release(), send_sliced);
 }
 
 void Stream::await_room(const LocalAddress&, Call&, Clock::duration) noexcept {

@@ -19,10 +19,12 @@ namespace localsocket::detail::unix_room {
 class Stream {
  public:
   Stream() noexcept = default;
-  explicit Stream(int socket) noexcept : socket_(socket) {}
+  explicit Stream(int socket, bool send_sliced = false) noexcept : socket_(socket), send_sliced_(send_sliced) {}
   Stream(Stream&& other) noexcept;
   Stream& operator=(Stream&& other) noexcept;
-  ~Stream() { close(); }
+  ~Stream() {
+    if (handle() != -1) close();  // most are moved from, and close() is an atomic exchange
+  }
 
   static Stream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
   static NativeHandle connect_for_child(const LocalAddress& address, const ConnectOptions& options,

@@ -39,12 +39,8 @@ Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
   return *this;
 }
 
-Descriptor::~Descriptor() {
-  // Not repeated after EINTR: Linux has closed it then (close(2)), and a second close could hit somebody else's.
-  if (number_ != -1) sys("close", ::close, number_);
-}
-
-int Descriptor::release() noexcept { return std::exchange(number_, -1); }
+// Not repeated after EINTR: Linux has closed it then (close(2)), and a second close could hit somebody else's.
+void Descriptor::close() noexcept { sys("close", ::close, number_); }
 
 bool set_close_on_exec(int descriptor) noexcept {
   return sys(

@@ -45,13 +45,17 @@ class Descriptor {
   explicit Descriptor(int number) noexcept : number_(number) {}
   Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
   Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();
+  ~Descriptor() {
+    if (is_open()) close();
+  }
 
   int get() const noexcept { return number_; }
   bool is_open() const noexcept { return number_ != -1; }
-  int release() noexcept;
+  int release() noexcept { return std::exchange(number_, -1); }
 
  private:
+  void close() noexcept;
+
   int number_ = -1;
 };
 
