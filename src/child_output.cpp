@@ -41,6 +41,7 @@ std::size_t ChildOutput::write_all(std::span<const std::byte> bytes, const Wait&
   detail::Lane lane;
   detail::Call call(lane, wait);
   std::size_t written = 0;
+  ec = detail::error(detail::Operation::write, call.begin());
   while (written < bytes.size() && !ec) {
     written += detail::NativeStream::write_for_child(handle_, bytes.subspan(written), call, ec);
     if (!ec && written < bytes.size()) ec = detail::error(detail::Operation::write, call.ended());

@@ -117,6 +117,19 @@ TEST(ChildOutput, StopEndsAWriteOfTheParentThatWaits) {
   EXPECT_CODE(writing.result(), std::errc::operation_canceled);
 }
 
+TEST(ChildOutput, AStopRequestFromBeforeEndsAWriteOfTheParent) {
+  LocalListener listener = listening();
+  ChildOutput output = ChildOutput::connect(listener.local_address());
+  LocalStream server = listener.accept();
+  std::stop_source stop;
+  stop.request_stop();
+  std::error_code ec;
+  EXPECT_EQ(output.write_all(bytes_of("header"), stop.get_token(), ec), 0U);
+  EXPECT_CODE(ec, std::errc::operation_canceled);
+  output.close();
+  EXPECT_EQ(text_until_end(server), "");
+}
+
 TEST(ChildOutput, TellsTheParentThatTheListenerHasLeft) {
   LocalListener listener = listening();
   ChildOutput output = ChildOutput::connect(listener.local_address());
