@@ -55,6 +55,7 @@ need_native() {
     'libfmt-dev: pkg-config --exists fmt' \
     'libgtest-dev: pkg-config --exists gtest' \
     'libgmock-dev: pkg-config --exists gmock' \
+    'libasio-dev: test -e /usr/include/asio.hpp' \
     'libxxhash-dev: pkg-config --exists libxxhash' \
     'nlohmann-json3-dev: pkg-config --exists nlohmann_json'
 }
@@ -63,7 +64,6 @@ need_native() {
 want_peers() {
   want 'strace: command -v strace' \
     'valgrind: command -v valgrind' \
-    'libasio-dev: test -e /usr/include/asio.hpp' \
     'libuv1-dev: pkg-config --exists libuv' \
     'golang-go: command -v go' \
     'rustc: command -v rustc' \
@@ -80,6 +80,7 @@ need_windows() {
     'wine: command -v wine' \
     'wine64: command -v wine' \
     'libfmt-dev: test -e /usr/include/fmt/format.h' \
+    'libasio-dev: test -e /usr/include/asio.hpp' \
     'libxxhash-dev: test -e /usr/include/xxhash.h' \
     'nlohmann-json3-dev: test -e /usr/include/nlohmann/json.hpp' \
     'googletest: test -e /usr/src/googletest/googlemock/src/gmock-all.cc'
@@ -89,6 +90,7 @@ need_windows() {
 # Fills the directories that the wraps name from Debian's packages, so that a cross build downloads nothing. A
 # directory that Meson has downloaded itself stays as it is.
 stage_wraps() {
+  stage_wrap asio /usr include:asio
   stage_wrap fmt /usr include:fmt
   stage_wrap gtest /usr/src/googletest googletest googlemock
   stage_wrap xxhash /usr/include xxhash.h

@@ -81,8 +81,10 @@ class Example : public ::testing::Test {
 
 // ---- echo
 
-TEST_F(Example, EchoAnswersEachOfManyClients) {
-  Server server("echo_server", {address});
+class EchoExample : public Example, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(EchoExample, AnswersEachOfManyClients) {
+  Server server(GetParam(), {address});
   LocalStream idle = LocalStream::connect(address);
   std::vector<ChildProcess> clients;
   for (int i = 0; i < 3; ++i) clients.push_back(run("echo_client", {address, "client", std::to_string(i)}));
@@ -93,6 +95,8 @@ TEST_F(Example, EchoAnswersEachOfManyClients) {
   idle.write_all("still here");
   EXPECT_EQ(read_text(idle, 10), "still here");
 }
+
+INSTANTIATE_TEST_SUITE_P(With, EchoExample, ::testing::Values(ECHO_SERVERS));
 
 // ---- output
 
