@@ -47,6 +47,8 @@ class OwnCategory final : public std::error_category {
   }
 };
 
+const OwnCategory own_category;
+
 class NativeCategory final : public std::error_category {
  public:
   explicit NativeCategory(detail::Operation operation) noexcept : operation_(operation) {}
@@ -66,14 +68,13 @@ class NativeCategory final : public std::error_category {
 
 }  // namespace
 
-const std::error_category& category() noexcept {
-  static const OwnCategory own;
-  return own;
-}
+const std::error_category& category() noexcept { return own_category; }
 
 std::error_condition make_error_condition(Errc condition) noexcept { return {static_cast<int>(condition), category()}; }
 
 namespace detail {
+
+const std::error_category& any_category = own_category;
 
 std::error_code native_error(Operation operation, int code) noexcept {
   // In the order of Operation.

@@ -24,6 +24,10 @@ std::error_code native_error(Operation operation, int code) noexcept;
 std::error_code error(Operation operation, std::errc condition) noexcept;
 std::error_code error(Operation operation, Errc condition) noexcept;
 
+/// For an error_code that is no error yet, at no cost: the constructor without arguments is a call into the C++
+/// library.
+extern const std::error_category& any_category;
+
 /// Throws the std::system_error whose what() is `connect to "echo" (/run/user/1/echo.sock): nobody is listening (…)`.
 [[noreturn]] void raise(const std::error_code& ec, std::string_view action, const LocalAddress& address);
 
@@ -31,7 +35,7 @@ std::error_code error(Operation operation, Errc condition) noexcept;
 /// this throws.
 template <class Address, class Function>
 auto or_raise(std::string_view action, const Address& address, Function&& function) {
-  std::error_code ec;
+  std::error_code ec(0, any_category);
   auto result = function(ec);
   if (ec) [[unlikely]] {
     if constexpr (std::invocable<const Address&>) {

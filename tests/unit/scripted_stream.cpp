@@ -20,6 +20,8 @@ std::size_t Connection::pass(std::size_t size, bool all, std::error_code& error)
 }
 
 // The library's own, without its texts.
+const std::error_category& any_category = std::generic_category();
+
 std::error_code error(Operation, std::errc condition) noexcept { return std::make_error_code(condition); }
 std::error_code error(Operation, Errc condition) noexcept { return {static_cast<int>(condition), category()}; }
 void raise(const std::error_code& ec, std::string_view action, const LocalAddress&) {
