@@ -107,7 +107,7 @@ class AsioListener {
   template <class CompletionToken>
   auto async_accept(CompletionToken&& token) {
     return asio::async_initiate<CompletionToken, void(std::error_code, AsioStream)>(
-        [this](auto handler) { start(std::move(handler)); }, token);
+        [this](auto handler) { this->start(std::move(handler)); }, token);
   }
 
   /// Accepts that wait complete with Errc::closed, and so does each later one.
