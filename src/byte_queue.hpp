@@ -1,6 +1,8 @@
 // Bytes that wait: appended at one end, taken from the other, always in one piece.
 #pragma once
 
+#include <localsocket/message_stream.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -12,25 +14,28 @@ namespace localsocket::detail {
 /// Takes no memory until something is reserved, and only reserve() takes any.
 class ByteQueue {
  public:
-  bool empty() const noexcept { return begin_ == end_; }
-  std::size_t size() const noexcept { return end_ - begin_; }
+  bool empty() const noexcept { return size() == 0; }
+  std::size_t size() const noexcept { return window_.size(); }
   std::size_t capacity() const noexcept { return capacity_; }
 
-  std::span<const std::byte> bytes() const noexcept { return {memory_.get() + begin_, size()}; }
+  std::span<const std::byte> bytes() const noexcept { return {window_.begin, size()}; }
+
+  /// Who takes bytes from it by moving its begin; the queue stays where it is as long as that is used.
+  ByteWindow& window() noexcept { return window_; }
 
   /// The free space behind the bytes; commit() what has been filled of it.
-  std::span<std::byte> room() noexcept { return {memory_.get() + end_, capacity_ - end_}; }
-  void commit(std::size_t count) noexcept { end_ += count; }
+  std::span<std::byte> room() noexcept { return {window_.end, memory_.get() + capacity_}; }
+  void commit(std::size_t count) noexcept { window_.end += count; }
 
   /// Drops the first bytes. They stay where they are until the next reserve() or commit().
   void consume(std::size_t count) noexcept {
-    begin_ += count;
-    if (empty()) begin_ = end_ = 0;
+    window_.begin += count;
+    if (empty()) window_ = {memory_.get(), memory_.get()};
   }
 
   /// Makes space for `size` bytes in all: those that are in it and room() for the others.
   void reserve(std::size_t size) {
-    if (begin_ + size <= capacity_) return;
+    if (size <= this->size() + room().size()) return;
     if (size <= capacity_) {
       move_to(memory_.get());
     } else {
@@ -55,14 +60,12 @@ class ByteQueue {
  private:
   void move_to(std::byte* to) noexcept {
     if (!empty()) std::memmove(to, bytes().data(), size());
-    end_ = size();
-    begin_ = 0;
+    window_ = {to, to + size()};
   }
 
   std::unique_ptr<std::byte[]> memory_;
   std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
+  ByteWindow window_;
 };
 
 }  // namespace localsocket::detail

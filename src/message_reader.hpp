@@ -25,17 +25,9 @@ class MessageReader {
  public:
   MessageReader(std::size_t max_size, std::span<const std::byte> unread);
 
-  /// The next message, if it is there already and its length takes one byte. (Not an optional: copying one, flag and
-  /// all, took longer than the rest.)
-  bool take_short(std::span<const std::byte>& message) noexcept {
-    const auto bytes = queue_.bytes();
-    if (bytes.empty()) return false;
-    const auto size = std::to_integer<std::size_t>(bytes.front());
-    if (size >= 0x80 || size >= bytes.size() || size > max_size_) return false;
-    queue_.consume(1 + size);
-    message = bytes.subspan(1, size);
-    return true;
-  }
+  /// What is read ahead, for a message that can be taken from it at once.
+  ByteWindow& read_ahead() noexcept { return queue_.window(); }
+  std::size_t max_size() const noexcept { return max_size_; }
 
   // These do what MessageStream::receive says. False or nothing: the end of the stream, or an error.
   std::optional<std::span<const std::byte>> receive(LocalStream& stream, const Wait& wait, std::error_code& ec);

@@ -26,6 +26,9 @@ class MessageChannel {
 
 namespace {
 
+/// A length of one byte.
+constexpr std::size_t largest_small = 0x7f;
+
 using Bytes = std::span<const std::byte>;
 using Channel = std::unique_ptr<detail::MessageChannel>;
 
@@ -67,19 +70,24 @@ constexpr std::string_view receiving = "receive a message from";
 }  // namespace
 
 MessageStream::MessageStream() noexcept = default;
-MessageStream::MessageStream(MessageStream&& other) noexcept = default;
+MessageStream::MessageStream(MessageStream&& other) noexcept { *this = std::move(other); }
 MessageStream::~MessageStream() = default;
 
 MessageStream::MessageStream(LocalStream stream, const MessageOptions& options)
     : MessageStream(Parts{std::move(stream), {}, {}}, options) {}
 
 MessageStream::MessageStream(Parts parts, const MessageOptions& options)
-    : stream_(std::move(parts.stream)), channel_(std::make_unique<detail::MessageChannel>(parts, options)) {}
+    : stream_(std::move(parts.stream)),
+      channel_(std::make_unique<detail::MessageChannel>(parts, options)),
+      read_ahead_(&channel_->reader.read_ahead()),
+      largest_small_(std::min(channel_->reader.max_size(), largest_small)) {}
 
 MessageStream& MessageStream::operator=(MessageStream&& other) noexcept {
   if (this != &other) {
     stream_ = std::move(other.stream_);
     channel_ = std::move(other.channel_);
+    read_ahead_ = std::exchange(other.read_ahead_, nullptr);
+    largest_small_ = other.largest_small_;
   }
   return *this;
 }
@@ -126,20 +134,12 @@ bool MessageStream::has_unsent() const noexcept { return channel_ && channel_->w
 
 // Receiving.
 
-std::optional<Bytes> MessageStream::receive(const Wait& wait, std::error_code& ec) {
-  if (Bytes message; channel_ && channel_->reader.take_short(message)) {
-    ec.clear();
-    return message;
-  }
+std::optional<Bytes> MessageStream::receive_any(const Wait& wait, std::error_code& ec) {
   return receive_from(stream_, channel_, wait, ec);
 }
 
-std::optional<Bytes> MessageStream::receive(std::error_code& ec) { return receive(Wait(), ec); }
-
-std::optional<Bytes> MessageStream::receive(const Wait& wait) {
-  // With small messages all that follows, down to the error_code, would cost more than reading them.
-  if (Bytes message; channel_ && channel_->reader.take_short(message)) return message;
-  return or_raise(receiving, stream_, [&](std::error_code& ec) { return receive(wait, ec); });
+std::optional<Bytes> MessageStream::receive_any(const Wait& wait) {
+  return or_raise(receiving, stream_, [&](std::error_code& ec) { return receive_any(wait, ec); });
 }
 
 bool MessageStream::receive(std::vector<std::byte>& message, const Wait& wait, std::error_code& ec) {
@@ -209,6 +209,7 @@ MessageStream::Parts MessageStream::release() {
     parts.unsent.assign(unsent.begin(), unsent.end());
   }
   parts.stream = std::move(stream_);
+  read_ahead_ = nullptr;
   channel_.reset();
   return parts;
 }
@@ -218,7 +219,7 @@ MessageStream::Parts MessageStream::release() {
 MessageBatch::MessageBatch(MessageStream& messages, std::size_t size) noexcept
     : messages_(&messages),
       size_(size),
-      largest_small_(messages.channel_ ? std::min<std::size_t>(messages.channel_->writer.max_size(), 0x7f) : 0) {}
+      largest_small_(messages.channel_ ? std::min(messages.channel_->writer.max_size(), largest_small) : 0) {}
 
 MessageBatch::MessageBatch(MessageBatch&& other) noexcept
     : messages_(other.messages_),

@@ -8,8 +8,11 @@ namespace {
 
 struct Untimed {
   static void prepare(localsocket::LocalStream& /*stream*/) noexcept {}
-  static localsocket::Wait wait() noexcept { return {}; }
+  static const localsocket::Wait& wait() noexcept { return for_ever_; }
   static localsocket::Wait connect_wait() noexcept { return localsocket::default_connect_timeout; }
+
+ private:
+  inline static const localsocket::Wait for_ever_;
 };
 
 }  // namespace

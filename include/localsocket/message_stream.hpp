@@ -18,8 +18,17 @@
 namespace localsocket {
 
 namespace detail {
+
 class MessageChannel;
-}
+
+/// The bytes of a queue, from the next one on.
+struct ByteWindow {
+  std::byte* begin = nullptr;
+  std::byte* end = nullptr;
+  std::size_t size() const noexcept { return static_cast<std::size_t>(end - begin); }
+};
+
+}  // namespace detail
 
 struct MessageOptions {
   /// The largest message to send or receive, in bytes of payload.
@@ -98,9 +107,16 @@ class LOCALSOCKET_EXPORT MessageStream {
   /// inside a message), Errc::message_too_large (its length is above max_size; nothing was allocated), and those of the
   /// class. After the first two every receive fails alike: where the next message begins is unknown, or behind too many
   /// bytes.
-  std::optional<std::span<const std::byte>> receive(const Wait& wait = {});
-  std::optional<std::span<const std::byte>> receive(const Wait& wait, std::error_code& ec);
-  std::optional<std::span<const std::byte>> receive(std::error_code& ec);
+  std::optional<std::span<const std::byte>> receive(const Wait& wait = {}) {
+    if (std::span<const std::byte> message; take_small(message)) return message;
+    return receive_any(wait);
+  }
+  std::optional<std::span<const std::byte>> receive(const Wait& wait, std::error_code& ec) {
+    ec.clear();
+    if (std::span<const std::byte> message; take_small(message)) return message;
+    return receive_any(wait, ec);
+  }
+  std::optional<std::span<const std::byte>> receive(std::error_code& ec) { return receive(Wait(), ec); }
 
   /// The same into a buffer that takes the message's size, its memory used again. False: the end, or an error; the
   /// buffer is empty then.
@@ -146,8 +162,23 @@ class LOCALSOCKET_EXPORT MessageStream {
  private:
   friend class MessageBatch;
 
+  // Inline, because with small messages a call would cost as much as reading them. One byte holds a length below 128.
+  // (Not an optional: copying one, flag and all, takes longer than the rest.)
+  bool take_small(std::span<const std::byte>& message) noexcept {
+    if (read_ahead_ == nullptr || read_ahead_->size() == 0) return false;
+    const auto size = std::to_integer<std::size_t>(*read_ahead_->begin);
+    if (size > largest_small_ || size >= read_ahead_->size()) return false;
+    message = {read_ahead_->begin + 1, size};
+    read_ahead_->begin += 1 + size;
+    return true;
+  }
+  std::optional<std::span<const std::byte>> receive_any(const Wait& wait);
+  std::optional<std::span<const std::byte>> receive_any(const Wait& wait, std::error_code& ec);
+
   LocalStream stream_;
   std::unique_ptr<detail::MessageChannel> channel_;  // the buffers and the senders' lock
+  detail::ByteWindow* read_ahead_ = nullptr;         // in the channel
+  std::size_t largest_small_ = 0;
 };
 
 /// Messages that go out together, many small ones by one system call. Move-only; the destructor does not flush().
