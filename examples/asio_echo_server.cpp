@@ -21,6 +21,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 using localsocket::AsioListener;
 using localsocket::AsioStream;

@@ -33,7 +33,6 @@ ChildOutput ChildOutput::connect(const LocalAddress& address, const Wait& wait, 
 }
 
 std::size_t ChildOutput::write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
-  ec.clear();
   if (!is_open()) {
     ec = detail::error(detail::Operation::write, Errc::closed);
     return 0;

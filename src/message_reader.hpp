@@ -27,7 +27,6 @@ class MessageReader {
 
   /// What is read ahead, for a message that can be taken from it at once.
   ByteWindow& read_ahead() noexcept { return queue_.window(); }
-  std::size_t max_size() const noexcept { return max_size_; }
 
   // These do what MessageStream::receive says. False or nothing: the end of the stream, or an error.
   std::optional<std::span<const std::byte>> receive(LocalStream& stream, const Wait& wait, std::error_code& ec);

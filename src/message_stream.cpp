@@ -26,9 +26,6 @@ class MessageChannel {
 
 namespace {
 
-/// A length of one byte.
-constexpr std::size_t largest_small = 0x7f;
-
 using Bytes = std::span<const std::byte>;
 using Channel = std::unique_ptr<detail::MessageChannel>;
 
@@ -80,7 +77,7 @@ MessageStream::MessageStream(Parts parts, const MessageOptions& options)
     : stream_(std::move(parts.stream)),
       channel_(std::make_unique<detail::MessageChannel>(parts, options)),
       read_ahead_(&channel_->reader.read_ahead()),
-      largest_small_(std::min(channel_->reader.max_size(), largest_small)) {}
+      largest_small_(std::min<std::size_t>(channel_->writer.max_size(), 0x7f)) {}
 
 MessageStream& MessageStream::operator=(MessageStream&& other) noexcept {
   if (this != &other) {
@@ -217,9 +214,7 @@ MessageStream::Parts MessageStream::release() {
 // Batches.
 
 MessageBatch::MessageBatch(MessageStream& messages, std::size_t size) noexcept
-    : messages_(&messages),
-      size_(size),
-      largest_small_(messages.channel_ ? std::min(messages.channel_->writer.max_size(), largest_small) : 0) {}
+    : messages_(&messages), size_(size), largest_small_(messages.largest_small_) {}
 
 MessageBatch::MessageBatch(MessageBatch&& other) noexcept
     : messages_(other.messages_),

@@ -112,8 +112,10 @@ class LOCALSOCKET_EXPORT MessageStream {
     return receive_any(wait);
   }
   std::optional<std::span<const std::byte>> receive(const Wait& wait, std::error_code& ec) {
-    ec.clear();
-    if (std::span<const std::byte> message; take_small(message)) return message;
+    if (std::span<const std::byte> message; take_small(message)) {
+      ec.clear();
+      return message;
+    }
     return receive_any(wait, ec);
   }
   std::optional<std::span<const std::byte>> receive(std::error_code& ec) { return receive(Wait(), ec); }
