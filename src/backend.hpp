@@ -14,14 +14,13 @@
 // What holds for each function of a room:
 // - It reports through the error_code, which is clear when it is called, and throws nothing but std::bad_alloc.
 // - read and write move at least one byte, or report an error, or (read) return 0 for the end of the stream. They make
-// one
-//   system call when that can go on at once. An interruption that comes with data does not win: the data is returned.
+//   one system call when that can go on at once. An interruption that comes with data does not win: the data is
+//   returned.
 // - A function that gets a Call has been entered already: the portable code has checked call.begin(). Before it waits
-// it asks
-//   call.refused(), and it waits under a Waiter, so that whatever ends the call wakes it. It returns within 20 ms then.
+//   it asks call.refused(), and it waits under a Waiter, so that whatever ends the call wakes it. It returns within 20
+//   ms then.
 // - Any thread may call read, write, shutdown and accept at once. close is called once nothing else runs, perhaps
-// twice.
-//   handle may be called at any time.
+//   twice. A stream's handle, which is for others to use, is asked for while it is open; a listener's at any time.
 // - No call leaves anything behind: when it has returned no buffer is in use any more.
 #pragma once
 

@@ -128,6 +128,13 @@ PeerIdentity Connection::peer(std::error_code& ec) {
   return peer;
 }
 
+NativeHandle Connection::handle() noexcept {
+  NativeHandle handle = invalid_handle;
+  std::error_code closed;
+  run_at_once(Operation::other, any_open_lane(), closed, [&] { handle = native_.handle(); });
+  return handle;
+}
+
 void Connection::restrict(bool reads, bool writes) noexcept {
   if (!reads) reading_.disable();
   if (!writes) writing_.disable();
@@ -164,10 +171,6 @@ void Connection::close() noexcept {
   mark_closed();
   close_if_idle();
   leave_place();
-}
-
-void Connection::leave_place() noexcept {
-  if (place_ && !has_left_.exchange(true)) place_->leave();
 }
 
 NativeHandle Connection::release() noexcept {

@@ -19,7 +19,9 @@ class Connection {
  public:
   Connection(NativeStream&& native, const LocalAddress& local, const LocalAddress& peer) noexcept
       : native_(std::move(native)), local_(local), peer_(peer) {}
-  ~Connection() { close(); }
+  ~Connection() {
+    if (place_) close();  // first the handle, then the place
+  }
 
   /// Before any call: which of the two directions this end has.
   void restrict(bool reads, bool writes) noexcept;
@@ -41,7 +43,7 @@ class Connection {
   /// Of one of the two halves, `reads` or the other: ends its direction; the second one closes.
   void close_half(bool reads) noexcept;
   bool is_open() const noexcept { return !reading_.is_closed() || !writing_.is_closed(); }
-  NativeHandle handle() const noexcept { return native_.handle(); }
+  NativeHandle handle() noexcept;
   NativeHandle release() noexcept;
 
   Lane& reading() noexcept { return reading_; }
@@ -59,7 +61,9 @@ class Connection {
   void shutdown_at_once(Shutdown how, std::error_code& ec) noexcept;
   Lane& any_open_lane() noexcept;
   void mark_closed() noexcept;
-  void leave_place() noexcept;
+  void leave_place() noexcept {
+    if (place_ && !has_left_.exchange(true)) place_->leave();
+  }
   void close_if_idle() noexcept;
 
   // A lane at either end: a reader and a writer do not write to the same cache line.

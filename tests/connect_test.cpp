@@ -11,19 +11,6 @@
 namespace localsocket::test {
 namespace {
 
-/// Clients that fill a listener's backlog, so that it has no room for one more.
-std::vector<LocalStream> fill_backlog(LocalListener& listener) {
-  std::vector<LocalStream> clients;
-  for (;;) {
-    auto [client, ec] = connect(listener.local_address());
-    if (ec) {
-      EXPECT_CODE(ec, std::errc::timed_out);
-      return clients;
-    }
-    clients.push_back(std::move(client));
-  }
-}
-
 // Nobody listens.
 
 TEST(Connect, ToNobodyIsRefusedAtTheDeadlineAndNotBefore) {

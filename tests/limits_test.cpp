@@ -224,16 +224,8 @@ TEST(MaxConnectionsOption, ZeroIsInvalid) {
 
 TEST(Backlog, ClientsBeyondItWaitInConnectAndGetIn) {
   LocalListener listener = listening({.backlog = 1});
-  std::vector<LocalStream> waiting;
-  for (;;) {
-    auto [client, ec] = connect(listener.local_address());
-    if (ec) {
-      EXPECT_CODE(ec, std::errc::timed_out);
-      break;
-    }
-    waiting.push_back(std::move(client));
-    ASSERT_LE(waiting.size(), 3U);
-  }
+  const auto waiting = fill_backlog(listener);
+  ASSERT_LE(waiting.size(), 3U);
   auto connecting = run_async([&] { return LocalStream::connect(listener.local_address(), 10s); });
   connecting.wait_until_blocked();
   std::vector<LocalStream> servers;

@@ -113,6 +113,22 @@ TEST_F(Trace, APingPongIsOneCallForEachReadAndWrite) {
   EXPECT_EQ(std::count(names.begin(), names.end(), platform.write_call), 2 * rounds);
 }
 
+TEST_F(Trace, AConnectSetsUpNothing) {
+  LocalListener listener = listening();
+  Tracing tracing;
+  const LocalStream stream = LocalStream::connect(listener.local_address());
+  EXPECT_LE(tracing.take().size(), platform.most_calls_of_a_connect);
+}
+
+TEST_F(Trace, AConnectToAFullListenerDoesNotSpin) {
+  LocalListener listener = listening({.backlog = 1});
+  const auto waiting = fill_backlog(listener);
+  Tracing tracing;
+  EXPECT_CODE(connect(listener.local_address(), 100ms).ec, std::errc::timed_out);
+  // At most an attempt in a millisecond, of a handful of calls.
+  EXPECT_LE(tracing.take().size(), 1000U);
+}
+
 TEST_F(Trace, AReadOfDataThatIsReadyIntoSeveralBuffersIsOneSystemCall) {
   Bytes one(4);
   Bytes two(8);

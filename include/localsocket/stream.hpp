@@ -193,7 +193,7 @@ class LOCALSOCKET_EXPORT LocalStream {
   /// Of a connected stream the address it was connected to; else unnamed.
   const LocalAddress& peer_address() const noexcept;
 
-  /// The descriptor or handle, still owned by the stream; invalid_handle when there is none.
+  /// The descriptor, in blocking mode, or handle, still owned by the stream; invalid_handle when there is none.
   NativeHandle native_handle() const noexcept;
 
   /// Gives the descriptor or handle away, as the system made it (no time-outs on it); the stream is closed then.

@@ -70,17 +70,6 @@ Listener Listener::adopt(NativeHandle handle, const LocalAddress&, std::error_co
   return listener;
 }
 
-namespace {
-
-bool set_blocking(int socket, bool blocking) noexcept {
-  const auto control = [](int fd, int command, int flags) { return ::fcntl(fd, command, flags); };
-  const int flags = sys("fcntl", control, socket, F_GETFL, 0);
-  const int wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
-  return flags != -1 && (flags == wanted || sys("fcntl", control, socket, F_SETFL, wanted) == 0);
-}
-
-}  // namespace
-
 // Where accept keeps to SO_RCVTIMEO it may block for a slice; elsewhere it must not block at all.
 bool Listener::make_accept_interruptible() noexcept {
   return accept_has_timeout ? set_socket_timeout(handle(), SO_RCVTIMEO, slice) : set_blocking(handle(), false);

@@ -29,11 +29,6 @@ constexpr std::size_t largest_send = (64 + 4) * 1024;
 // KiB.
 constexpr std::size_t most_buffers = 64;
 
-int control(int socket, unsigned long request, int& value) noexcept {
-  const auto call = [](int fd, unsigned long what, int* result) { return ::ioctl(fd, what, result); };
-  return sys("ioctl", call, socket, request, &value);
-}
-
 /// How many bytes the peer has still to read, with the kernel's overhead; 0 is exact.
 std::optional<std::size_t> unread_by_peer([[maybe_unused]] int socket, std::error_code& ec) noexcept {
 #if defined(__linux__)
@@ -94,28 +89,37 @@ ssize_t send_gathered(int socket, const WriteBuffers& from, int flags) noexcept 
 
 }  // namespace
 
-Stream::Stream(Stream&& other) noexcept { *this = std::move(other); }
-
 // Both are known to this thread alone: no order is needed.
-Stream& Stream::operator=(Stream&& other) noexcept {
-  if (this != &other) {
-    if (handle() != -1) close();
-    const auto take = [](auto& to, auto& from) {
-      to.store(from.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    };
-    take(socket_, other.socket_);
-    other.socket_.store(-1, std::memory_order_relaxed);
-    take(receive_sliced_, other.receive_sliced_);
-    take(send_sliced_, other.send_sliced_);
-    take(was_reset_, other.was_reset_);
-    take(is_duplicated_, other.is_duplicated_);
-  }
-  return *this;
+void Stream::take(Stream& other) noexcept {
+  const auto copy = [](auto& to, const auto& from) {
+    to.store(from.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  };
+  copy(socket_, other.socket_);
+  other.socket_.store(-1, std::memory_order_relaxed);
+  copy(receive_sliced_, other.receive_sliced_);
+  copy(send_sliced_, other.send_sliced_);
+  copy(was_reset_, other.was_reset_);
+  copy(is_duplicated_, other.is_duplicated_);
+  copy(is_nonblocking_, other.is_nonblocking_);
 }
 
 void Stream::close() noexcept { const Descriptor closing(socket_.exchange(-1)); }
 
+// Whether calls of one direction may block from now on, because they come back after a slice.
+bool Stream::slice_up(Sliced& sliced, int timeout_option) noexcept {
+  if (sliced.load(std::memory_order_relaxed)) return true;
+  make_blocking();
+  sliced = set_socket_timeout(socket(), timeout_option, slice);
+  return sliced;
+}
+
+// Where a socket that is nonblocking is not known to be: a read or write that meets it goes on in poll.
+void Stream::make_blocking() const noexcept {
+  if (is_nonblocking_.load(std::memory_order_relaxed) && is_nonblocking_.exchange(false)) set_blocking(socket(), true);
+}
+
 NativeHandle Stream::release() noexcept {
+  make_blocking();
   const int socket = socket_.exchange(-1);
   if (is_duplicated_) return socket;  // the other one still waits by them
   if (receive_sliced_.exchange(false)) set_socket_timeout(socket, SO_RCVTIMEO, {});
@@ -135,24 +139,30 @@ std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
   return {Stream(a.release()), Stream(b.release())};
 }
 
-Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
-  if (ec = check_runtime_directory(address.native()); ec) return {};
-  Descriptor socket = open_socket(SOCK_STREAM, ec);
-  if (ec) return {};
-  // Linux: while the listener's backlog is full, connect waits for the send time-out and is woken when there is room;
-  // then EAGAIN (connect(2)). With O_NONBLOCK it would be EAGAIN at once, which is not "in progress": nothing would
-  // tell when.
-  const bool send_sliced = set_socket_timeout(socket.get(), SO_SNDTIMEO, slice);
+// Linux: while the listener's backlog is full, connect waits as long as the send time-out and is woken when there is
+// room; with O_NONBLOCK it is EAGAIN at once, and nothing tells when to try again (connect(2)). Nearly always there is
+// room, and the first attempt needs no time-out to be set.
+bool Stream::reach(const LocalAddress& address) noexcept {
   const SocketAddress to(address.native());
-  if (sys("connect", ::connect, socket.get(), to.get(), to.size) != 0) {
+  const auto attempt = [&] { return sys("connect", ::connect, socket(), to.get(), to.size) == 0; };
+  return attempt() || (would_block(errno) && slice_up(send_sliced_, SO_SNDTIMEO) && attempt());
+}
+
+Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
+  Stream stream;
+  if (ec = check_runtime_directory(address.native()); ec) return stream;
+  stream = Stream(open_socket(SOCK_STREAM | nonblocking_connect, ec).release());
+  if (ec) return stream;
+  stream.is_nonblocking_.store(nonblocking_connect != 0, std::memory_order_relaxed);
+  if (stream.reach(address)) {
+    check_listener(stream.socket(), options, ec);
+  } else {
     // A signal came while it waited for room: as if there was none, so that the caller looks at the clock and tries
     // again.
     ec = errno == EINTR ? native_error(Operation::connect, EAGAIN) : last_error(Operation::connect);
-    return {};
   }
-  check_listener(socket.get(), options, ec);
-  if (ec) return {};
-  return Stream(socket.release(), send_sliced);
+  if (ec) stream.close();
+  return stream;
 }
 
 void Stream::await_room(const LocalAddress&, Call&, Clock::duration) noexcept {
@@ -172,7 +182,7 @@ template <class Transfer>
 std::size_t Stream::move(const Traffic& traffic, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer) {
   Attempt attempt{sliced.load(std::memory_order_relaxed) && call.may_block_for(slice)};
   for (;;) {
-    const ssize_t moved = transfer(handle(), attempt.may_block ? 0 : MSG_DONTWAIT);
+    const ssize_t moved = transfer(socket(), attempt.may_block ? 0 : MSG_DONTWAIT);
     if (moved >= 0) [[likely]] {
       return static_cast<std::size_t>(moved);
     }
@@ -199,9 +209,8 @@ bool Stream::prepare_next(Attempt& attempt, const Traffic& traffic, Sliced& slic
     return true;
   }
   attempt.has_blocked = attempt.has_blocked || attempt.may_block;
-  if (!sliced.load(std::memory_order_relaxed)) sliced = set_socket_timeout(handle(), traffic.timeout_option, slice);
-  attempt.may_block = !attempt.has_blocked && sliced.load(std::memory_order_relaxed) && call.may_block_for(slice);
-  return attempt.may_block || wait_until_ready(handle(), traffic.event, traffic.operation, call, ec);
+  attempt.may_block = slice_up(sliced, traffic.timeout_option) && !attempt.has_blocked && call.may_block_for(slice);
+  return attempt.may_block || wait_until_ready(socket(), traffic.event, traffic.operation, call, ec);
 }
 
 std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec) {
@@ -230,14 +239,14 @@ std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code&
 void Stream::shutdown(Shutdown how, Call&, std::error_code& ec) noexcept {
   const int native = how == Shutdown::read ? SHUT_RD : how == Shutdown::write ? SHUT_WR : SHUT_RDWR;
   // ENOTCONN: the peer is gone, so both directions have ended (macOS).
-  if (sys("shutdown", ::shutdown, handle(), native) != 0 && errno != ENOTCONN) ec = last_error(Operation::other);
+  if (sys("shutdown", ::shutdown, socket(), native) != 0 && errno != ENOTCONN) ec = last_error(Operation::other);
 }
 
 // The kernel tells no one when a peer has read, so this looks again and again, sooner at first.
 bool Stream::drain(Call& call, std::error_code& ec) noexcept {
   constexpr std::chrono::milliseconds longest{10};
   std::chrono::milliseconds interval{1};
-  while (unread_by_peer(handle(), ec) != 0 && !ec) {
+  while (unread_by_peer(socket(), ec) != 0 && !ec) {
     if (const Interruption why = call.refused(); why != Interruption::none) {
       if (why != Interruption::timed_out) ec = error(Operation::write, why);
       return false;
@@ -247,7 +256,7 @@ bool Stream::drain(Call& call, std::error_code& ec) noexcept {
   }
   if (ec) return false;
   // A peer that has gone has nothing unread, because what it had was thrown away.
-  if (was_reset_ || take_socket_error(handle()) == ECONNRESET) {
+  if (was_reset_ || take_socket_error(socket()) == ECONNRESET) {
     was_reset_ = true;
     ec = native_error(Operation::write, ECONNRESET);
   }
@@ -256,14 +265,15 @@ bool Stream::drain(Call& call, std::error_code& ec) noexcept {
 
 std::size_t Stream::available(std::error_code& ec) const noexcept {
   int bytes = 0;
-  if (control(handle(), FIONREAD, bytes) != 0) ec = last_error(Operation::read);
+  if (control(socket(), FIONREAD, bytes) != 0) ec = last_error(Operation::read);
   return static_cast<std::size_t>(bytes);
 }
 
 Stream Stream::duplicate(std::error_code& ec) const noexcept {
+  make_blocking();  // both
   const auto duplicate = [](int fd, int command, int lowest) { return ::fcntl(fd, command, lowest); };
-  Stream copy(sys("fcntl", duplicate, handle(), F_DUPFD_CLOEXEC, 0));
-  if (copy.handle() == -1) {
+  Stream copy(sys("fcntl", duplicate, socket(), F_DUPFD_CLOEXEC, 0));
+  if (copy.socket() == -1) {
     ec = last_error(Operation::other);
     return {};
   }
@@ -275,7 +285,7 @@ Stream Stream::duplicate(std::error_code& ec) const noexcept {
   return copy;
 }
 
-PeerIdentity Stream::peer(std::error_code& ec) const noexcept { return peer_of(handle(), ec); }
+PeerIdentity Stream::peer(std::error_code& ec) const noexcept { return peer_of(socket(), ec); }
 
 // A child knows nothing of slices: release() takes the socket time-out off again.
 NativeHandle Stream::connect_for_child(const LocalAddress& address, const ConnectOptions& options,

@@ -8,6 +8,7 @@
 
 #include "../buffers.hpp"
 #include "../call.hpp"
+#include "system.hpp"
 
 #include <atomic>
 #include <span>
@@ -19,12 +20,16 @@ namespace localsocket::detail::unix_room {
 class Stream {
  public:
   Stream() noexcept = default;
-  explicit Stream(int socket, bool send_sliced = false) noexcept : socket_(socket), send_sliced_(send_sliced) {}
-  Stream(Stream&& other) noexcept;
-  Stream& operator=(Stream&& other) noexcept;
-  ~Stream() {
-    if (handle() != -1) close();  // most are moved from, and close() is an atomic exchange
+  explicit Stream(int socket) noexcept : socket_(socket) {}
+  Stream(Stream&& other) noexcept { take(other); }
+  Stream& operator=(Stream&& other) noexcept {
+    if (this != &other) {
+      const Descriptor closing(socket());
+      take(other);
+    }
+    return *this;
   }
+  ~Stream() { const Descriptor closing(socket()); }
 
   static Stream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
   static NativeHandle connect_for_child(const LocalAddress& address, const ConnectOptions& options,
@@ -43,12 +48,23 @@ class Stream {
   Stream duplicate(std::error_code& ec) const noexcept;
   PeerIdentity peer(std::error_code& ec) const noexcept;
   void close() noexcept;
-  NativeHandle handle() const noexcept { return socket_.load(std::memory_order_relaxed); }
+  /// For others: it is blocking.
+  NativeHandle handle() const noexcept {
+    make_blocking();
+    return socket();
+  }
   NativeHandle release() noexcept;
 
  private:
+  void take(Stream& other) noexcept;
+  int socket() const noexcept { return socket_.load(std::memory_order_relaxed); }
+  bool reach(const LocalAddress& address) noexcept;
+  void make_blocking() const noexcept;
+
   // One direction's socket time-out: whether it has been set to a slice, so that a blocking call comes back in time.
   using Sliced = std::atomic<bool>;
+
+  bool slice_up(Sliced& sliced, int timeout_option) noexcept;
 
   struct Traffic;
   static const Traffic reading;
@@ -67,8 +83,9 @@ class Stream {
   std::atomic<int> socket_{-1};
   Sliced receive_sliced_{false};
   Sliced send_sliced_{false};
-  std::atomic<bool> was_reset_{false};              // the peer left with bytes of ours unread
-  mutable std::atomic<bool> is_duplicated_{false};  // then the socket time-outs are not ours alone
+  std::atomic<bool> was_reset_{false};               // the peer left with bytes of ours unread
+  mutable std::atomic<bool> is_duplicated_{false};   // then the socket time-outs are not ours alone
+  mutable std::atomic<bool> is_nonblocking_{false};  // as connect left it, until a call has to wait
 };
 
 }  // namespace localsocket::detail::unix_room

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include <sys/ioctl.h>
 #include <sys/time.h>
 
 #if defined(__linux__)
@@ -32,20 +33,20 @@ void close_handle(NativeHandle handle) noexcept { const unix_room::Descriptor cl
 
 namespace unix_room {
 
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  if (this != &other) {
-    const Descriptor old(std::exchange(number_, other.release()));
-  }
-  return *this;
-}
-
-// Not repeated after EINTR: Linux has closed it then (close(2)), and a second close could hit somebody else's.
-void Descriptor::close() noexcept { sys("close", ::close, number_); }
-
 bool set_close_on_exec(int descriptor) noexcept {
   return sys(
              "fcntl", [](int fd, int command, int flags) { return ::fcntl(fd, command, flags); }, descriptor, F_SETFD,
              FD_CLOEXEC) == 0;
+}
+
+int control(int descriptor, unsigned long request, int& value) noexcept {
+  const auto call = [](int fd, unsigned long what, int* result) { return ::ioctl(fd, what, result); };
+  return sys("ioctl", call, descriptor, request, &value);
+}
+
+bool set_blocking(int descriptor, bool blocking) noexcept {
+  int nonblocking = blocking ? 0 : 1;
+  return control(descriptor, FIONBIO, nonblocking) == 0;
 }
 
 std::error_code last_error(Operation operation) noexcept { return native_error(operation, errno); }
@@ -102,10 +103,7 @@ Descriptor accept_socket(int listener) noexcept {
 #if defined(__APPLE__)
   Descriptor socket = prepared(sys("accept", ::accept, listener, nullptr, nullptr));
   // A BSD's client inherits O_NONBLOCK from the listener.
-  if (socket.is_open()) {
-    sys(
-        "fcntl", [](int fd, int command, int flags) { return ::fcntl(fd, command, flags); }, socket.get(), F_SETFL, 0);
-  }
+  if (socket.is_open()) set_blocking(socket.get(), true);
   return socket;
 #else
   return prepared(sys("accept4", ::accept4, listener, nullptr, nullptr, SOCK_CLOEXEC));

@@ -44,9 +44,15 @@ class Descriptor {
   Descriptor() noexcept = default;
   explicit Descriptor(int number) noexcept : number_(number) {}
   Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    if (this != &other) {
+      const Descriptor old(std::exchange(number_, other.release()));
+    }
+    return *this;
+  }
+  // Not repeated after EINTR: Linux has closed it then (close(2)), and a second close could hit somebody else's.
   ~Descriptor() {
-    if (is_open()) close();
+    if (is_open()) sys("close", ::close, number_);
   }
 
   int get() const noexcept { return number_; }
@@ -54,8 +60,6 @@ class Descriptor {
   int release() noexcept { return std::exchange(number_, -1); }
 
  private:
-  void close() noexcept;
-
   int number_ = -1;
 };
 
@@ -70,6 +74,14 @@ inline constexpr int no_signal = MSG_NOSIGNAL;
 inline constexpr int no_signal = 0;
 #endif
 
+/// For the type of a socket that is to connect: so that it does not wait while the backlog is full. Elsewhere than on
+/// Linux it never does.
+#if defined(__linux__)
+inline constexpr int nonblocking_connect = SOCK_NONBLOCK;
+#else
+inline constexpr int nonblocking_connect = 0;
+#endif
+
 /// Whether SO_RCVTIMEO bounds accept: on Linux; the BSDs' accept ignores it.
 #if defined(__linux__)
 inline constexpr bool accept_has_timeout = true;
@@ -77,13 +89,17 @@ inline constexpr bool accept_has_timeout = true;
 inline constexpr bool accept_has_timeout = false;
 #endif
 
-/// A socket of the Unix family: close-on-exec, blocking, no SIGPIPE.
+/// A socket of the Unix family: close-on-exec, no SIGPIPE, and blocking unless `type` says otherwise.
 Descriptor open_socket(int type, std::error_code& ec) noexcept;
 std::pair<Descriptor, Descriptor> open_socket_pair(std::error_code& ec) noexcept;
 /// The next client, likewise; -1 and errno as accept.
 Descriptor accept_socket(int listener) noexcept;
 
 bool set_close_on_exec(int descriptor) noexcept;
+bool set_blocking(int descriptor, bool blocking) noexcept;
+
+/// ioctl of a request that has an int; -1 and errno on failure.
+int control(int descriptor, unsigned long request, int& value) noexcept;
 
 /// What open_socket does beyond socket(), for a socket that came from elsewhere.
 bool prepare_socket(int socket) noexcept;

@@ -49,6 +49,7 @@ struct Platform {
   bool can_limit_handles;                   ///< a process can be made to run out of descriptors
 
   // Tracing: the system call of one read, write, bind, connect and close, and of a read or write of several buffers
+  std::size_t most_calls_of_a_connect;
   std::string_view read_call;
   std::string_view write_call;
   std::string_view scattered_read_call;
@@ -103,6 +104,7 @@ inline constexpr Platform unix_sockets{
     .printed_newline = "\n",
     .handles_kept_by_the_runtime = 0,
     .can_limit_handles = true,
+    .most_calls_of_a_connect = 4,  // lstat of the fallback directory, socket, connect, getpeername
     .read_call = "recv",
     .write_call = "send",
     .scattered_read_call = "recvmsg",
@@ -147,6 +149,7 @@ inline constexpr Platform named_pipes{
     .printed_newline = "\r\n",
     .handles_kept_by_the_runtime = 8,  // winpthreads: an event for each std::mutex that was ever contended
     .can_limit_handles = false,
+    .most_calls_of_a_connect = 1,
     .read_call = "ReadFile",
     .write_call = "WriteFile",
     .scattered_read_call = "ReadFile",

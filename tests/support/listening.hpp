@@ -5,6 +5,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "support/test.hpp"
 
@@ -39,6 +40,19 @@ inline std::error_code bind_outcome(const LocalAddress& address, const ListenOpt
   const LocalListener listener = LocalListener::bind(address, options, ec);
   EXPECT_EQ(listener.is_open(), !ec);
   return ec;
+}
+
+/// Clients that fill a listener's backlog, so that it has no room for one more.
+inline std::vector<LocalStream> fill_backlog(LocalListener& listener) {
+  std::vector<LocalStream> clients;
+  for (;;) {
+    auto [client, ec] = connect(listener.local_address());
+    if (ec) {
+      EXPECT_CODE(ec, std::errc::timed_out);
+      return clients;
+    }
+    clients.push_back(std::move(client));
+  }
 }
 
 /// All that the peer writes until the end, as text.

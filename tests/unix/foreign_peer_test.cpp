@@ -105,6 +105,15 @@ TEST_P(AdoptedSocket, BehavesLikeAnyOtherOnceItIsAdopted) {
   EXPECT_TRUE(received == some_bytes(4_MiB));
 }
 
+void expect_no_timeouts(int socket) {
+  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+    timeval timeout{};
+    socklen_t size = sizeof timeout;
+    ASSERT_EQ(::getsockopt(socket, SOL_SOCKET, option, &timeout, &size), 0);
+    EXPECT_TRUE(timeout.tv_sec == 0 && timeout.tv_usec == 0) << "a time-out was left on it";
+  }
+}
+
 TEST_P(AdoptedSocket, IsInItsOwnModeAgainWhenItIsReleased) {
   auto [ours, theirs] = socket_pair(GetParam());
   const int flags = ::fcntl(ours.fd(), F_GETFL);
@@ -116,12 +125,42 @@ TEST_P(AdoptedSocket, IsInItsOwnModeAgainWhenItIsReleased) {
 
   const RawSocket released = RawSocket::owning(stream.release());
   EXPECT_EQ(::fcntl(released.fd(), F_GETFL), flags);
-  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
-    timeval timeout{};
-    socklen_t size = sizeof timeout;
-    ASSERT_EQ(::getsockopt(released.fd(), SOL_SOCKET, option, &timeout, &size), 0);
-    EXPECT_TRUE(timeout.tv_sec == 0 && timeout.tv_usec == 0) << "a time-out was left on it";
-  }
+  expect_no_timeouts(released.fd());
+}
+
+// Other code that is given a handle expects what socket() and accept() give: one that blocks, for as long as it takes.
+
+bool is_blocking(int socket) { return (::fcntl(socket, F_GETFL) & O_NONBLOCK) == 0; }
+
+TEST(NativeHandleOfAStream, IsBlocking) {
+  LocalListener listener = listening();
+  const LocalStream client = LocalStream::connect(listener.local_address());
+  EXPECT_TRUE(is_blocking(client.native_handle()));
+  EXPECT_TRUE(is_blocking(listener.accept().native_handle()));
+}
+
+TEST(NativeHandleOfAStream, IsBlockingWithoutTimeoutsWhenReleased) {
+  LocalListener listener = listening();
+  const RawSocket client = RawSocket::owning(LocalStream::connect(listener.local_address()).release());
+  EXPECT_TRUE(is_blocking(client.fd()));
+  expect_no_timeouts(client.fd());
+}
+
+TEST(NativeHandleOfAStream, IsBlockingWithoutTimeoutsWhenReleasedAfterAConnectThatWaitedForRoom) {
+  LocalListener listener = listening({.backlog = 1});
+  const auto waiting = fill_backlog(listener);
+  auto connecting = run_async([&] { return LocalStream::connect(listener.local_address(), 10s).release(); });
+  connecting.wait_until_blocked_for(long_wait);
+  for (std::size_t i = 0; i <= waiting.size(); ++i) static_cast<void>(listener.accept(10s));
+  const RawSocket client = RawSocket::owning(connecting.result());
+  EXPECT_TRUE(is_blocking(client.fd()));
+  expect_no_timeouts(client.fd());
+}
+
+TEST(NativeHandleOfAStream, IsBlockingInACopy) {
+  LocalListener listener = listening();
+  const LocalStream copy = LocalStream::connect(listener.local_address()).duplicate();
+  EXPECT_TRUE(is_blocking(copy.native_handle()));
 }
 
 TEST(ForeignSocket, ThatListensIsNoStream) {
