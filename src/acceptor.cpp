@@ -20,7 +20,7 @@ std::shared_ptr<Connection> Acceptor::accept(const Wait& wait, std::error_code& 
   NativeStream stream = accept_within(wait, ec);
   close_if_idle();
   if (ec) return nullptr;
-  auto connection = std::make_shared<Connection>(std::move(stream), address_, LocalAddress());
+  auto connection = make_connection(std::move(stream), address_, LocalAddress());
   connection->restrict(direction_ != Direction::server_to_client, direction_ != Direction::client_to_server);
   if (quota_->is_limited()) connection->hold(std::make_shared<Place>(quota_));
   return connection;

@@ -116,7 +116,7 @@ std::shared_ptr<Connection> Connection::duplicate(std::error_code& ec) {
   NativeStream copy;
   run_at_once(Operation::other, any_open_lane(), ec, [&] { copy = native_.duplicate(ec); });
   if (ec) return nullptr;
-  auto connection = std::make_shared<Connection>(std::move(copy), local_, peer_);
+  auto connection = make_connection(std::move(copy), local_, peer_);
   connection->restrict(reading_.is_usable(), writing_.is_usable());
   if (place_ && place_->share()) connection->hold(place_);
   return connection;

@@ -51,7 +51,7 @@ LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, 
   detail::Connecting connecting(address, wait, options);
   while (connecting.goes_on(ec)) native = detail::NativeStream::connect(address, options, ec);
   if (ec) return {};
-  auto connection = std::make_shared<detail::Connection>(std::move(native), LocalAddress(), address);
+  auto connection = detail::make_connection(std::move(native), LocalAddress(), address);
   connection->restrict(options.direction != Direction::client_to_server,
                        options.direction != Direction::server_to_client);
   return LocalStream(std::move(connection));
@@ -75,7 +75,7 @@ std::pair<LocalStream, LocalStream> LocalStream::pair(std::error_code& ec) {
   auto [a, b] = detail::NativeStream::pair(ec);
   if (ec) return {};
   const auto wrap = [](detail::NativeStream& native) {
-    return LocalStream(std::make_shared<detail::Connection>(std::move(native), LocalAddress(), LocalAddress()));
+    return LocalStream(detail::make_connection(std::move(native), LocalAddress(), LocalAddress()));
   };
   return {wrap(a), wrap(b)};
 }
@@ -295,7 +295,7 @@ LocalStream LocalStream::adopt(NativeHandle handle, std::error_code& ec) {
   ec.clear();
   detail::NativeStream native = detail::NativeStream::adopt(handle, ec);
   if (ec) return {};
-  return LocalStream(std::make_shared<detail::Connection>(std::move(native), LocalAddress(), LocalAddress()));
+  return LocalStream(detail::make_connection(std::move(native), LocalAddress(), LocalAddress()));
 }
 
 LocalStream LocalStream::adopt(NativeHandle handle) {
