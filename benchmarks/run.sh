@@ -42,7 +42,8 @@ python=python3
 if [ -x /usr/bin/python3 ]; then python=/usr/bin/python3; fi
 
 say "building in $room"
-build "${room##*/}" --buildtype=release -Dtests=disabled -Dexamples=disabled -Dbenchmarks=enabled ||
+build "${room##*/}" --buildtype=release -Ddefault_library=static -Db_lto=true \
+  -Dtests=disabled -Dexamples=disabled -Dbenchmarks=enabled ||
   die 'the build failed'
 if [ "$platform" = windows ]; then
   # Node refuses the version of Windows that Wine says it is.

@@ -26,9 +26,9 @@ class LocalsocketStream {
   bool recv_exact(std::span<std::byte> buffer) {
     std::error_code ec;
     stream_.read_exact(buffer, Policy::wait(), ec);
+    if (!ec) return true;
     if (ec == localsocket::Errc::end_of_stream) return false;
-    if (ec) throw std::system_error(ec, "read");
-    return true;
+    throw std::system_error(ec, "read");
   }
 
   localsocket::LocalStream release() && { return std::move(stream_); }
