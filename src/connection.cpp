@@ -173,6 +173,10 @@ void Connection::close() noexcept {
   leave_place();
 }
 
+void Connection::leave_place() noexcept {
+  if (place_ && !has_left_.exchange(true)) place_->leave();
+}
+
 NativeHandle Connection::release() noexcept {
   mark_closed();
   leave_place();

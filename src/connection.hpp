@@ -62,9 +62,7 @@ class Connection {
   void shutdown_at_once(Shutdown how, std::error_code& ec) noexcept;
   Lane& any_open_lane() noexcept;
   void mark_closed() noexcept;
-  void leave_place() noexcept {
-    if (place_ && !has_left_.exchange(true)) place_->leave();
-  }
+  void leave_place() noexcept;
   void close_if_idle() noexcept;
 
   // A lane at either end: a reader and a writer do not write to the same cache line.

@@ -149,10 +149,9 @@ bool Stream::reach(const LocalAddress& address) noexcept {
 }
 
 Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
-  Stream stream;
-  if (ec = check_runtime_directory(address.native()); ec) return stream;
-  stream = Stream(open_socket(SOCK_STREAM | nonblocking_connect, ec).release());
-  if (ec) return stream;
+  if (ec = check_runtime_directory(address.native()); ec) return {};
+  Stream stream(open_socket(SOCK_STREAM | nonblocking_connect, ec).release());
+  if (ec) return {};
   stream.is_nonblocking_.store(nonblocking_connect != 0, std::memory_order_relaxed);
   if (stream.reach(address)) {
     check_listener(stream.socket(), options, ec);
@@ -161,7 +160,7 @@ Stream Stream::connect(const LocalAddress& address, const ConnectOptions& option
     // again.
     ec = errno == EINTR ? native_error(Operation::connect, EAGAIN) : last_error(Operation::connect);
   }
-  if (ec) stream.close();
+  if (ec) return {};
   return stream;
 }
 
@@ -209,7 +208,7 @@ bool Stream::prepare_next(Attempt& attempt, const Traffic& traffic, Sliced& slic
     return true;
   }
   attempt.has_blocked = attempt.has_blocked || attempt.may_block;
-  attempt.may_block = slice_up(sliced, traffic.timeout_option) && !attempt.has_blocked && call.may_block_for(slice);
+  attempt.may_block = !attempt.has_blocked && call.may_block_for(slice) && slice_up(sliced, traffic.timeout_option);
   return attempt.may_block || wait_until_ready(socket(), traffic.event, traffic.operation, call, ec);
 }
 

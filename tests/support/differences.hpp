@@ -48,7 +48,8 @@ struct Platform {
   std::size_t handles_kept_by_the_runtime;  ///< what the C++ runtime makes as it goes, and never gives back
   bool can_limit_handles;                   ///< a process can be made to run out of descriptors
 
-  // Tracing: the system call of one read, write, bind, connect and close, and of a read or write of several buffers
+  // Tracing: how many system calls a connect takes at most; the one of a read, write, bind, connect and close, and of a
+  // read or write of several buffers
   std::size_t most_calls_of_a_connect;
   std::string_view read_call;
   std::string_view write_call;
