@@ -27,8 +27,8 @@
 #include <localsocket/options.hpp>
 #include <localsocket/peer.hpp>
 
-#include "buffers.hpp"
-#include "call.hpp"
+#include "core/buffers.hpp"
+#include "core/gate.hpp"
 #include "native.hpp"
 
 #include <concepts>

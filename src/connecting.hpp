@@ -5,7 +5,7 @@
 #include <localsocket/options.hpp>
 #include <localsocket/wait.hpp>
 
-#include "call.hpp"
+#include "core/gate.hpp"
 
 #include <chrono>
 #include <system_error>

@@ -1,6 +1,6 @@
 #include "message_reader.hpp"
 
-#include "failure.hpp"
+#include "core/errors.hpp"
 #include "frame.hpp"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include <localsocket/message_stream.hpp>
 
-#include "failure.hpp"
+#include "core/errors.hpp"
 #include "message_reader.hpp"
 #include "message_writer.hpp"
 

@@ -1,6 +1,6 @@
 #include "message_writer.hpp"
 
-#include "failure.hpp"
+#include "core/errors.hpp"
 
 #include <algorithm>
 #include <array>

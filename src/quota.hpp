@@ -1,7 +1,7 @@
 // How many accepted streams of a listener may be open at once.
 #pragma once
 
-#include "call.hpp"
+#include "core/gate.hpp"
 
 #include <atomic>
 #include <memory>

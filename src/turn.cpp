@@ -1,7 +1,7 @@
 #include "turn.hpp"
 
-#include "call.hpp"
-#include "failure.hpp"
+#include "core/errors.hpp"
+#include "core/gate.hpp"
 
 #include <algorithm>
 #include <stop_token>

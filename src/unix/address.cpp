@@ -1,7 +1,7 @@
 #include "runtime_directory.hpp"
 #include "system.hpp"
 
-#include "../backend.hpp"
+#include "backend.hpp"
 
 #include <filesystem>
 

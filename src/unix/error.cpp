@@ -1,4 +1,4 @@
-#include "../failure.hpp"
+#include "core/errors.hpp"
 
 #include <array>
 #include <cerrno>

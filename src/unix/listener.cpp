@@ -4,7 +4,7 @@
 #include "system.hpp"
 #include "wait.hpp"
 
-#include "../backend.hpp"
+#include "backend.hpp"
 
 #include <localsocket/unix/listen_extras.hpp>
 

@@ -1,6 +1,6 @@
 #include "peer.hpp"
 
-#include "../backend.hpp"
+#include "backend.hpp"
 #include "system.hpp"
 
 #if defined(__APPLE__)

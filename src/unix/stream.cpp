@@ -6,7 +6,7 @@
 #include "system.hpp"
 #include "wait.hpp"
 
-#include "../backend.hpp"
+#include "backend.hpp"
 
 #include <algorithm>
 #include <optional>

@@ -6,8 +6,8 @@
 #include <localsocket/peer.hpp>
 #include <localsocket/platform.hpp>
 
-#include "../buffers.hpp"
-#include "../call.hpp"
+#include "core/buffers.hpp"
+#include "core/gate.hpp"
 #include "system.hpp"
 
 #include <atomic>

@@ -1,6 +1,6 @@
 #include "system.hpp"
 
-#include "../backend.hpp"
+#include "backend.hpp"
 
 #include <cstddef>
 #include <cstring>

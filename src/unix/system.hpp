@@ -15,8 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../failure.hpp"
-#include "../trace.hpp"
+#include "core/errors.hpp"
+#include "core/trace.hpp"
 
 namespace localsocket::detail::unix_room {
 

@@ -1,7 +1,7 @@
 // The interruptible wait of this room.
 #pragma once
 
-#include "../call.hpp"
+#include "core/gate.hpp"
 
 #include <chrono>
 #include <system_error>

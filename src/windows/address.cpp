@@ -1,7 +1,7 @@
 #include "pipe.hpp"
 #include "system.hpp"
 
-#include "../backend.hpp"
+#include "backend.hpp"
 
 namespace localsocket::detail {
 namespace {

@@ -4,7 +4,7 @@
 #include "pipe.hpp"
 #include "system.hpp"
 
-#include "../backend.hpp"
+#include "backend.hpp"
 
 #include <localsocket/windows/listen_extras.hpp>
 

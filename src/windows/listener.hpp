@@ -5,7 +5,7 @@
 #include <localsocket/options.hpp>
 #include <localsocket/platform.hpp>
 
-#include "../call.hpp"
+#include "core/gate.hpp"
 #include "stream.hpp"
 
 #include <memory>

@@ -1,7 +1,7 @@
 // One overlapped operation, from its start to its certain end.
 #pragma once
 
-#include "../call.hpp"
+#include "core/gate.hpp"
 #include "system.hpp"
 
 namespace localsocket::detail::windows_room {

@@ -5,7 +5,7 @@
 #include "pipe.hpp"
 #include "system.hpp"
 
-#include "../backend.hpp"
+#include "backend.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -13,8 +13,8 @@
 #include <sddl.h>
 #include <winternl.h>
 
-#include "../failure.hpp"
-#include "../trace.hpp"
+#include "core/errors.hpp"
+#include "core/trace.hpp"
 
 namespace localsocket::detail::windows_room {
 

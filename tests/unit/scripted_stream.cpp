@@ -1,6 +1,6 @@
 #include "scripted_stream.hpp"
 
-#include "failure.hpp"
+#include "core/errors.hpp"
 
 #include <algorithm>
 #include <utility>

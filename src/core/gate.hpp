@@ -16,7 +16,7 @@
 
 #include <localsocket/wait.hpp>
 
-#include "failure.hpp"
+#include "errors.hpp"
 #include "waker.hpp"
 
 #include <atomic>

@@ -1,4 +1,4 @@
-#include "call.hpp"
+#include "gate.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "trace.hpp"
 
-#include "failure.hpp"
+#include "errors.hpp"
 
 #include <mutex>
 #include <utility>

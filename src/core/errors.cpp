@@ -1,6 +1,6 @@
 #include <localsocket/error.hpp>
 
-#include "failure.hpp"
+#include "errors.hpp"
 
 #include <fmt/format.h>
 
