@@ -1,7 +1,7 @@
 #include <localsocket/child_output.hpp>
 
 #include "backend.hpp"
-#include "connecting.hpp"
+#include "connection/connect_retry.hpp"
 
 #include <utility>
 

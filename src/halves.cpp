@@ -1,6 +1,6 @@
 #include <localsocket/stream.hpp>
 
-#include "connection.hpp"
+#include "connection/connection.hpp"
 
 namespace localsocket {
 

@@ -1,6 +1,6 @@
 #include <localsocket/listener.hpp>
 
-#include "acceptor.hpp"
+#include "connection/acceptor.hpp"
 
 namespace localsocket {
 namespace {

@@ -1,7 +1,7 @@
 #include <localsocket/stream.hpp>
 
-#include "connecting.hpp"
-#include "connection.hpp"
+#include "connection/connect_retry.hpp"
+#include "connection/connection.hpp"
 
 namespace localsocket {
 namespace {

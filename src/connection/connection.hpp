@@ -7,7 +7,7 @@
 #include <localsocket/wait.hpp>
 
 #include "backend.hpp"
-#include "quota.hpp"
+#include "connection_limit.hpp"
 #include "spare.hpp"
 
 #include <memory>

@@ -7,7 +7,7 @@
 
 #include "backend.hpp"
 #include "connection.hpp"
-#include "quota.hpp"
+#include "connection_limit.hpp"
 
 #include <memory>
 #include <system_error>

@@ -1,4 +1,4 @@
-#include "connecting.hpp"
+#include "connect_retry.hpp"
 
 #include "backend.hpp"
 
