@@ -1,7 +1,7 @@
 // The decoder of lengths: it agrees with a plain one, at every point where the bytes may end, and what it reads is
 // written and read again.
 
-#include "frame.hpp"
+#include "messages/frame.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The length's encoding, byte by byte: no connection, the library's own header.
-#include "frame.hpp"
+#include "messages/frame.hpp"
 
 #include <gtest/gtest.h>
 

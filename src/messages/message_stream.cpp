@@ -1,8 +1,8 @@
 #include <localsocket/message_stream.hpp>
 
 #include "core/errors.hpp"
-#include "message_reader.hpp"
-#include "message_writer.hpp"
+#include "reader.hpp"
+#include "writer.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "message_reader.hpp"
+#include "reader.hpp"
 
 #include "core/errors.hpp"
 #include "frame.hpp"

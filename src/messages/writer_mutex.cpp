@@ -1,4 +1,4 @@
-#include "turn.hpp"
+#include "writer_mutex.hpp"
 
 #include "core/errors.hpp"
 #include "core/gate.hpp"

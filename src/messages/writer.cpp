@@ -1,4 +1,4 @@
-#include "message_writer.hpp"
+#include "writer.hpp"
 
 #include "core/errors.hpp"
 

@@ -8,7 +8,7 @@
 
 #include "byte_queue.hpp"
 #include "frame.hpp"
-#include "turn.hpp"
+#include "writer_mutex.hpp"
 
 #include <algorithm>
 #include <atomic>
