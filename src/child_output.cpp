@@ -37,8 +37,8 @@ std::size_t ChildOutput::write_all(std::span<const std::byte> bytes, const Wait&
     ec = detail::error(detail::Operation::write, Errc::closed);
     return 0;
   }
-  detail::Lane lane;
-  detail::Call call(lane, wait);
+  detail::Gate gate;
+  detail::Call call(gate, wait);
   std::size_t written = 0;
   ec = detail::error(detail::Operation::write, call.begin());
   while (written < bytes.size() && !ec) {

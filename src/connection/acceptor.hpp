@@ -1,4 +1,4 @@
-// What is behind a LocalListener: the platform's listener, and the quota of its streams with the lane of its accepts.
+// What is behind a LocalListener: the platform's listener, and the quota of its streams with the gate of its accepts.
 #pragma once
 
 #include <localsocket/address.hpp>
@@ -30,7 +30,7 @@ class Acceptor {
   NativeHandle handle() const noexcept { return native_.handle(); }
   NativeHandle release() noexcept;
 
-  Lane& accepting() noexcept { return quota_->accepting(); }
+  Gate& accepting() noexcept { return quota_->accepting(); }
   const LocalAddress& address() const noexcept { return address_; }
 
  private:

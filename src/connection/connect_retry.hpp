@@ -19,7 +19,7 @@ namespace localsocket::detail {
 class Connecting {
  public:
   Connecting(const LocalAddress& address, const Wait& wait, const ConnectOptions& options) noexcept
-      : address_(address), options_(options), call_(lane_, wait) {}
+      : address_(address), options_(options), call_(gate_, wait) {}
 
   /// Whether to make an attempt now, after the wait for it. `ec` is how the last one ended, and clear if there is a
   /// next one.
@@ -34,7 +34,7 @@ class Connecting {
 
   const LocalAddress& address_;
   const ConnectOptions& options_;
-  Lane lane_;  // nobody else knows it: a connect is ended by its Wait alone
+  Gate gate_;  // nobody else knows it: a connect is ended by its Wait alone
   Call call_;
   bool has_begun_ = false;
   // A server that is just starting is met after a millisecond or two, one that takes longer is not asked all the time.

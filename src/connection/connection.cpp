@@ -2,13 +2,13 @@
 
 namespace localsocket::detail {
 
-// Enters the lane, runs `step(call)` unless the call has ended already, and leaves. The handle stays open while a call
+// Enters the gate, runs `step(call)` unless the call has ended already, and leaves. The handle stays open while a call
 // runs: close() only marks, and whoever is last, close() or a call, closes it.
 template <class Step>
-std::size_t Connection::run(Operation operation, Lane& lane, const Wait& wait, std::error_code& ec, Step step) {
+std::size_t Connection::run(Operation operation, Gate& gate, const Wait& wait, std::error_code& ec, Step step) {
   std::size_t moved = 0;
   {
-    Call call(lane, wait);
+    Call call(gate, wait);
     const Interruption why = call.begin();
     if (why == Interruption::none) [[likely]] {
       moved = step(call);
@@ -16,7 +16,7 @@ std::size_t Connection::run(Operation operation, Lane& lane, const Wait& wait, s
       ec = error(operation, why);
     }
   }
-  if (lane.is_closed()) [[unlikely]] {
+  if (gate.is_closed()) [[unlikely]] {
     // What the end of a half's direction looks like to a call that was waiting.
     const bool was_ended = (operation == Operation::read && moved == 0 && !ec) ||
                            (operation == Operation::write && ec == std::errc::broken_pipe);
@@ -28,16 +28,16 @@ std::size_t Connection::run(Operation operation, Lane& lane, const Wait& wait, s
 
 // For what does not wait, and so knows no deadline, time-out or mode: only the direction must be open.
 template <class Step>
-void Connection::run_at_once(Operation operation, Lane& lane, std::error_code& ec, Step step) {
+void Connection::run_at_once(Operation operation, Gate& gate, std::error_code& ec, Step step) {
   {
-    const Call holding(lane, Wait());  // the handle
-    if (lane.is_usable()) {
+    const Call holding(gate, Wait());  // the handle
+    if (gate.is_usable()) {
       step();
     } else {
-      ec = error(operation, lane.is_closed() ? Interruption::closed : Interruption::unsupported);
+      ec = error(operation, gate.is_closed() ? Interruption::closed : Interruption::unsupported);
     }
   }
-  if (lane.is_closed()) close_if_idle();
+  if (gate.is_closed()) close_if_idle();
 }
 
 // Repeats `move(bytes)` until all bytes are done, or one fails, ends the stream (0) or the call ends.
@@ -95,7 +95,7 @@ void Connection::shutdown(Shutdown how, std::error_code& ec) {
 }
 
 void Connection::shutdown_at_once(Shutdown how, std::error_code& ec) noexcept {
-  Lane unlimited;
+  Gate unlimited;
   const Wait at_once(Clock::duration::zero());
   Call call(unlimited, at_once);
   native_.shutdown(how, call, ec);
@@ -114,7 +114,7 @@ std::size_t Connection::available(std::error_code& ec) {
 
 std::shared_ptr<Connection> Connection::duplicate(std::error_code& ec) {
   NativeStream copy;
-  run_at_once(Operation::other, any_open_lane(), ec, [&] { copy = native_.duplicate(ec); });
+  run_at_once(Operation::other, any_open_gate(), ec, [&] { copy = native_.duplicate(ec); });
   if (ec) return nullptr;
   auto connection = make_connection(std::move(copy), local_, peer_);
   connection->restrict(reading_.is_usable(), writing_.is_usable());
@@ -124,14 +124,14 @@ std::shared_ptr<Connection> Connection::duplicate(std::error_code& ec) {
 
 PeerIdentity Connection::peer(std::error_code& ec) {
   PeerIdentity peer;
-  run_at_once(Operation::other, any_open_lane(), ec, [&] { peer = native_.peer(ec); });
+  run_at_once(Operation::other, any_open_gate(), ec, [&] { peer = native_.peer(ec); });
   return peer;
 }
 
 NativeHandle Connection::handle() noexcept {
   NativeHandle handle = invalid_handle;
   std::error_code closed;
-  run_at_once(Operation::other, any_open_lane(), closed, [&] { handle = native_.handle(); });
+  run_at_once(Operation::other, any_open_gate(), closed, [&] { handle = native_.handle(); });
   return handle;
 }
 
@@ -141,7 +141,7 @@ void Connection::restrict(bool reads, bool writes) noexcept {
 }
 
 // A call that belongs to no direction keeps the handle open through one that works.
-Lane& Connection::any_open_lane() noexcept { return reading_.is_usable() ? reading_ : writing_; }
+Gate& Connection::any_open_gate() noexcept { return reading_.is_usable() ? reading_ : writing_; }
 
 void Connection::mark_closed() noexcept {
   reading_.close();
@@ -153,14 +153,14 @@ void Connection::close_if_idle() noexcept {
 }
 
 void Connection::close_half(bool reads) noexcept {
-  Lane& lane = reads ? reading_ : writing_;
-  const Lane& other = reads ? writing_ : reading_;
+  Gate& gate = reads ? reading_ : writing_;
+  const Gate& other = reads ? writing_ : reading_;
   std::error_code cannot;  // a byte-type pipe: the direction ends with the connection then
   {
-    const Call holding(lane, Wait());  // the handle
-    if (!lane.is_closed()) {
+    const Call holding(gate, Wait());  // the handle
+    if (!gate.is_closed()) {
       // Before the shutdown, or calls that wait would take its effect for the peer's.
-      lane.close();
+      gate.close();
       if (!other.is_closed()) shutdown_at_once(reads ? Shutdown::read : Shutdown::write, cannot);
     }
   }

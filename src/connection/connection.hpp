@@ -1,4 +1,4 @@
-// What is behind a LocalStream: the platform's stream, and a lane for each direction.
+// What is behind a LocalStream: the platform's stream, and a gate for each direction.
 #pragma once
 
 #include <localsocket/address.hpp>
@@ -47,32 +47,32 @@ class Connection {
   NativeHandle handle() noexcept;
   NativeHandle release() noexcept;
 
-  Lane& reading() noexcept { return reading_; }
-  Lane& writing() noexcept { return writing_; }
+  Gate& reading() noexcept { return reading_; }
+  Gate& writing() noexcept { return writing_; }
   const LocalAddress& local_address() const noexcept { return local_; }
   const LocalAddress& peer_address() const noexcept { return peer_; }
 
  private:
   template <class Step>
-  std::size_t run(Operation operation, Lane& lane, const Wait& wait, std::error_code& ec, Step step);
+  std::size_t run(Operation operation, Gate& gate, const Wait& wait, std::error_code& ec, Step step);
   template <class Bytes, class Move>
   std::size_t move_all(Operation operation, const Bytes& bytes, Call& call, std::error_code& ec, Move move);
   template <class Step>
-  void run_at_once(Operation operation, Lane& lane, std::error_code& ec, Step step);
+  void run_at_once(Operation operation, Gate& gate, std::error_code& ec, Step step);
   void shutdown_at_once(Shutdown how, std::error_code& ec) noexcept;
-  Lane& any_open_lane() noexcept;
+  Gate& any_open_gate() noexcept;
   void mark_closed() noexcept;
   void leave_place() noexcept;
   void close_if_idle() noexcept;
 
-  // A lane at either end: a reader and a writer do not write to the same cache line.
-  Lane reading_;
+  // A gate at either end: a reader and a writer do not write to the same cache line.
+  Gate reading_;
   NativeStream native_;
   std::shared_ptr<Place> place_;
   std::atomic<bool> has_left_{false};
   LocalAddress local_;
   LocalAddress peer_;
-  Lane writing_;
+  Gate writing_;
 };
 
 /// From a spare block: the heap would be a fifth of what the library adds to connect, accept and close.

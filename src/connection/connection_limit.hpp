@@ -10,12 +10,12 @@
 
 namespace localsocket::detail {
 
-/// Shared by a listener and its streams, so that either may go first. The listener's accepts wait in its lane.
+/// Shared by a listener and its streams, so that either may go first. The listener's accepts wait in its gate.
 class Quota {
  public:
   explicit Quota(std::optional<unsigned> limit) noexcept : is_limited_(limit.has_value()), free_(limit.value_or(1)) {}
 
-  Lane& accepting() noexcept { return accepting_; }
+  Gate& accepting() noexcept { return accepting_; }
 
   /// If not, there is always one to take, and nothing to give back.
   bool is_limited() const noexcept { return is_limited_; }
@@ -44,7 +44,7 @@ class Quota {
     return free != 0;
   }
 
-  Lane accepting_;
+  Gate accepting_;
   const bool is_limited_;
   std::atomic<unsigned> free_;
 };

@@ -22,45 +22,45 @@ std::error_code error(Operation operation, Interruption why) noexcept {
   return {};
 }
 
-void Lane::update() noexcept {
+void Gate::update() noexcept {
   is_limited_ = nonblocking_ || timeout_ != none || deadline_ != none;
   wake_all();
 }
 
-void Lane::wake_all() noexcept {
+void Gate::wake_all() noexcept {
   for (Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->next_) waiter->waker_.wake();
 }
 
-void Lane::set_timeout(std::optional<Clock::duration> timeout) noexcept {
+void Gate::set_timeout(std::optional<Clock::duration> timeout) noexcept {
   const std::lock_guard lock(mutex_);
   timeout_ = timeout ? Wait::saturate(*timeout).count() : none;
   update();
 }
 
-std::optional<Clock::duration> Lane::timeout() const noexcept {
+std::optional<Clock::duration> Gate::timeout() const noexcept {
   const Clock::rep timeout = timeout_;
   return timeout == none ? std::nullopt : std::optional(Clock::duration(timeout));
 }
 
-void Lane::set_deadline(std::optional<Clock::time_point> deadline) noexcept {
+void Gate::set_deadline(std::optional<Clock::time_point> deadline) noexcept {
   const std::lock_guard lock(mutex_);
   deadline_ = deadline ? deadline->time_since_epoch().count() : none;
   update();
 }
 
-void Lane::set_nonblocking(bool nonblocking) noexcept {
+void Gate::set_nonblocking(bool nonblocking) noexcept {
   const std::lock_guard lock(mutex_);
   nonblocking_ = nonblocking;
   update();
 }
 
-void Lane::cancel() noexcept {
+void Gate::cancel() noexcept {
   const std::lock_guard lock(mutex_);
   ++cancels_;
   update();
 }
 
-void Lane::wake() noexcept {
+void Gate::wake() noexcept {
   const std::lock_guard lock(mutex_);
   wake_all();
 }
@@ -90,7 +90,7 @@ Clock::duration Call::remaining() noexcept {
 }
 
 bool Call::has_time_for(Clock::duration slice) noexcept {
-  if (lane_.nonblocking_) return false;
+  if (gate_.nonblocking_) return false;
   const bool needs_clock = has_started() || wait_.is_deadline() || hard_limit() != Clock::time_point::max();
   if (needs_clock) return remaining() >= slice;
   return timeout() >= slice && wait_.deadline({}) >= Clock::time_point(slice);
@@ -99,24 +99,24 @@ bool Call::has_time_for(Clock::duration slice) noexcept {
 Interruption Call::refused() noexcept {
   const Interruption why = ended();
   if (why != Interruption::none) return why;
-  if (lane_.nonblocking_) return Interruption::would_block;
+  if (gate_.nonblocking_) return Interruption::would_block;
   return remaining() > Clock::duration::zero() ? Interruption::none : Interruption::timed_out;
 }
 
-Waiter::Waiter(Call& call) noexcept : lane_(call.lane_), waker_(NativeWaker::current()) {
+Waiter::Waiter(Call& call) noexcept : gate_(call.gate_), waker_(NativeWaker::current()) {
   {
-    const std::lock_guard lock(lane_.mutex_);
-    next_ = lane_.waiters_;
-    link_ = &lane_.waiters_;
+    const std::lock_guard lock(gate_.mutex_);
+    next_ = gate_.waiters_;
+    link_ = &gate_.waiters_;
     if (next_ != nullptr) next_->link_ = &next_;
-    lane_.waiters_ = this;
+    gate_.waiters_ = this;
   }
   if constexpr (has_stop_callback) on_stop_.emplace(call.wait_.stop_token(), Wake{waker_});
 }
 
 Waiter::~Waiter() {
   on_stop_.reset();
-  const std::lock_guard lock(lane_.mutex_);
+  const std::lock_guard lock(gate_.mutex_);
   *link_ = next_;
   if (next_ != nullptr) next_->link_ = link_;
 }

@@ -1,17 +1,17 @@
 // What a blocking call may be ended by: time, a stop request, cancel, close. Portable; a room adds only a Waker.
 //
-// A Lane is what all threads know of one kind of call (reading, writing, accepting) on one object. A Call is one such
+// A Gate is what all threads know of one kind of call (reading, writing, accepting) on one object. A Call is one such
 // call while it runs. A Waiter is a Call that has begun to wait: only then is anything locked.
 //
 //   reader                                    another thread
-//   Call call(lane, wait)                     lane.set_deadline(…)
+//   Call call(gate, wait)                     gate.set_deadline(…)
 //   attempt the system call: ready → done       stores the deadline
 //   not ready: call.refused()? → done           locks, wakes each Waiter
 //   Waiter waiter(call): locks, registers
 //   call.refused() again, then block on {handle, waker}
 //
-// Whoever changes the lane stores first and then looks for waiters; whoever waits registers first and then looks at the
-// lane. One of the two sees the other, so no interruption is missed.
+// Whoever changes the gate stores first and then looks for waiters; whoever waits registers first and then looks at the
+// gate. One of the two sees the other, so no interruption is missed.
 #pragma once
 
 #include <localsocket/wait.hpp>
@@ -45,7 +45,7 @@ std::error_code error(Operation operation, Interruption why) noexcept;
 
 class Waiter;
 
-class Lane {
+class Gate {
  public:
   void set_timeout(std::optional<Clock::duration> timeout) noexcept;
   std::optional<Clock::duration> timeout() const noexcept;
@@ -93,15 +93,15 @@ class Lane {
 
 class Call {
  public:
-  Call(Lane& lane, const Wait& wait) noexcept
-      : lane_(lane), wait_(wait), cancels_(lane.cancels_.load(std::memory_order_relaxed)) {
-    lane_.running_.fetch_add(1);
+  Call(Gate& gate, const Wait& wait) noexcept
+      : gate_(gate), wait_(wait), cancels_(gate.cancels_.load(std::memory_order_relaxed)) {
+    gate_.running_.fetch_add(1);
   }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
-  ~Call() { lane_.running_.fetch_sub(1); }
+  ~Call() { gate_.running_.fetch_sub(1); }
 
-  /// Why the call must not even be tried: of all limits, only a deadline of the lane that has passed counts.
+  /// Why the call must not even be tried: of all limits, only a deadline of the gate that has passed counts.
   Interruption begin() noexcept {
     const Interruption why = stopped();
     if (why != Interruption::none || hard_limit() == Clock::time_point::max()) [[likely]]
@@ -128,10 +128,10 @@ class Call {
  private:
   friend class Waiter;
 
-  bool is_limited() const noexcept { return wait_.is_limited() || lane_.is_limited_.load(std::memory_order_relaxed); }
+  bool is_limited() const noexcept { return wait_.is_limited() || gate_.is_limited_.load(std::memory_order_relaxed); }
   Interruption stopped() const noexcept {
-    if (const Interruption state = lane_.state_.load(); state != Interruption::none) return state;
-    if (lane_.cancels_.load(std::memory_order_relaxed) != cancels_) return Interruption::canceled;
+    if (const Interruption state = gate_.state_.load(); state != Interruption::none) return state;
+    if (gate_.cancels_.load(std::memory_order_relaxed) != cancels_) return Interruption::canceled;
     return wait_.stop_token().stop_requested() ? Interruption::canceled : Interruption::none;
   }
   // A call that is ready looks at no clock, if nothing but time-outs limit it: their time runs from the first look, and
@@ -140,19 +140,19 @@ class Call {
   Clock::time_point started() noexcept;
   bool has_time_for(Clock::duration slice) noexcept;
   Interruption past_limit() noexcept;
-  Clock::duration timeout() const noexcept { return Clock::duration(lane_.timeout_.load(std::memory_order_relaxed)); }
+  Clock::duration timeout() const noexcept { return Clock::duration(gate_.timeout_.load(std::memory_order_relaxed)); }
   Clock::time_point soft_limit() noexcept;         // the Wait or the time-out
-  Clock::time_point hard_limit() const noexcept {  // the lane's deadline
-    return Clock::time_point(Clock::duration(lane_.deadline_.load(std::memory_order_relaxed)));
+  Clock::time_point hard_limit() const noexcept {  // the gate's deadline
+    return Clock::time_point(Clock::duration(gate_.deadline_.load(std::memory_order_relaxed)));
   }
 
-  Lane& lane_;
+  Gate& gate_;
   const Wait& wait_;
   std::uint32_t cancels_;
   Clock::time_point started_ = Clock::time_point::min();
 };
 
-/// Registers the calling thread's waker with the lane and the stop token for as long as it lives. Takes no system call.
+/// Registers the calling thread's waker with the gate and the stop token for as long as it lives. Takes no system call.
 class Waiter {
  public:
   explicit Waiter(Call& call) noexcept;
@@ -163,13 +163,13 @@ class Waiter {
   NativeWaker& waker() const noexcept { return waker_; }
 
  private:
-  friend class Lane;
+  friend class Gate;
   struct Wake {
     NativeWaker& waker;
     void operator()() const noexcept { waker.wake(); }
   };
 
-  Lane& lane_;
+  Gate& gate_;
   NativeWaker& waker_;
   Waiter* next_ = nullptr;
   Waiter** link_ = nullptr;  // what points to this one

@@ -22,8 +22,8 @@ struct Control {
 template <class Transfer>
 ssize_t transfer_within(int socket, short event, Operation operation, const Wait& wait, std::error_code& ec,
                         Transfer transfer) {
-  Lane lane;
-  Call call(lane, wait);
+  Gate gate;
+  Call call(gate, wait);
   if (const Interruption why = call.begin(); why != Interruption::none) {
     ec = error(operation, why);
     return -1;
