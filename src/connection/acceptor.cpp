@@ -5,13 +5,13 @@ namespace localsocket::detail {
 NativeStream Acceptor::accept_within(const Wait& wait, std::error_code& ec) {
   Call call(accepting(), wait);
   Interruption why = call.begin();
-  if (why == Interruption::none) why = quota_->take(call);
+  if (why == Interruption::none) why = limit_->acquire(call);
   if (why != Interruption::none) {
     ec = error(Operation::accept, why);
     return {};
   }
   NativeStream stream = native_.accept(call, ec);
-  if (ec) quota_->give_back();
+  if (ec) limit_->release();
   return stream;
 }
 
@@ -22,7 +22,7 @@ std::shared_ptr<Connection> Acceptor::accept(const Wait& wait, std::error_code& 
   if (ec) return nullptr;
   auto connection = make_connection(std::move(stream), address_, LocalAddress());
   connection->restrict(direction_ != Direction::server_to_client, direction_ != Direction::client_to_server);
-  if (quota_->is_limited()) connection->hold(std::make_shared<Place>(quota_));
+  if (limit_->is_limited()) connection->hold(std::make_shared<ConnectionPermit>(limit_));
   return connection;
 }
 

@@ -1,4 +1,4 @@
-// What is behind a LocalListener: the platform's listener, and the quota of its streams with the gate of its accepts.
+// What is behind a LocalListener: the platform's listener, and the limit of its streams with the gate of its accepts.
 #pragma once
 
 #include <localsocket/address.hpp>
@@ -20,17 +20,17 @@ class Acceptor {
       : native_(std::move(native)),
         address_(std::move(address)),
         direction_(options.direction),
-        quota_(std::make_shared<Quota>(options.max_connections)) {}
+        limit_(std::make_shared<ConnectionLimit>(options.max_connections)) {}
   ~Acceptor() { close(); }
 
   std::shared_ptr<Connection> accept(const Wait& wait, std::error_code& ec);
 
   void close() noexcept;
-  bool is_open() const noexcept { return !quota_->accepting().is_closed(); }
+  bool is_open() const noexcept { return !limit_->accepting().is_closed(); }
   NativeHandle handle() const noexcept { return native_.handle(); }
   NativeHandle release() noexcept;
 
-  Gate& accepting() noexcept { return quota_->accepting(); }
+  Gate& accepting() noexcept { return limit_->accepting(); }
   const LocalAddress& address() const noexcept { return address_; }
 
  private:
@@ -40,7 +40,7 @@ class Acceptor {
   NativeListener native_;
   LocalAddress address_;
   Direction direction_;
-  std::shared_ptr<Quota> quota_;
+  std::shared_ptr<ConnectionLimit> limit_;
 };
 
 }  // namespace localsocket::detail

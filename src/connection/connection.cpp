@@ -118,7 +118,7 @@ std::shared_ptr<Connection> Connection::duplicate(std::error_code& ec) {
   if (ec) return nullptr;
   auto connection = make_connection(std::move(copy), local_, peer_);
   connection->restrict(reading_.is_usable(), writing_.is_usable());
-  if (place_ && place_->share()) connection->hold(place_);
+  if (permit_ && permit_->share()) connection->hold(permit_);
   return connection;
 }
 
@@ -170,16 +170,16 @@ void Connection::close_half(bool reads) noexcept {
 void Connection::close() noexcept {
   mark_closed();
   close_if_idle();
-  leave_place();
+  release_permit();
 }
 
-void Connection::leave_place() noexcept {
-  if (place_ && !has_left_.exchange(true)) place_->leave();
+void Connection::release_permit() noexcept {
+  if (permit_ && !has_released_.exchange(true)) permit_->release();
 }
 
 NativeHandle Connection::release() noexcept {
   mark_closed();
-  leave_place();
+  release_permit();
   return native_.release();
 }
 

@@ -21,14 +21,14 @@ class Connection {
   Connection(NativeStream&& native, const LocalAddress& local, const LocalAddress& peer) noexcept
       : native_(std::move(native)), local_(local), peer_(peer) {}
   ~Connection() {
-    if (place_) close();  // first the handle, then the place
+    if (permit_) close();  // first the handle, then the place
   }
 
   /// Before any call: which of the two directions this end has.
   void restrict(bool reads, bool writes) noexcept;
 
   /// Before any call: the place that it leaves when it closes.
-  void hold(std::shared_ptr<Place> place) noexcept { place_ = std::move(place); }
+  void hold(std::shared_ptr<ConnectionPermit> place) noexcept { permit_ = std::move(place); }
 
   std::size_t read_some(const ReadBuffers& to, const Wait& wait, std::error_code& ec);
   std::size_t write_some(const WriteBuffers& from, const Wait& wait, std::error_code& ec);
@@ -62,14 +62,14 @@ class Connection {
   void shutdown_at_once(Shutdown how, std::error_code& ec) noexcept;
   Gate& any_open_gate() noexcept;
   void mark_closed() noexcept;
-  void leave_place() noexcept;
+  void release_permit() noexcept;
   void close_if_idle() noexcept;
 
   // A gate at either end: a reader and a writer do not write to the same cache line.
   Gate reading_;
   NativeStream native_;
-  std::shared_ptr<Place> place_;
-  std::atomic<bool> has_left_{false};
+  std::shared_ptr<ConnectionPermit> permit_;
+  std::atomic<bool> has_released_{false};
   LocalAddress local_;
   LocalAddress peer_;
   Gate writing_;

@@ -11,9 +11,10 @@
 namespace localsocket::detail {
 
 /// Shared by a listener and its streams, so that either may go first. The listener's accepts wait in its gate.
-class Quota {
+class ConnectionLimit {
  public:
-  explicit Quota(std::optional<unsigned> limit) noexcept : is_limited_(limit.has_value()), free_(limit.value_or(1)) {}
+  explicit ConnectionLimit(std::optional<unsigned> limit) noexcept
+      : is_limited_(limit.has_value()), free_(limit.value_or(1)) {}
 
   Gate& accepting() noexcept { return accepting_; }
 
@@ -21,22 +22,22 @@ class Quota {
   bool is_limited() const noexcept { return is_limited_; }
 
   /// Takes one, waiting until there is one to take; or says why the call ended first.
-  Interruption take(Call& call) noexcept {
-    if (try_take()) return Interruption::none;
+  Interruption acquire(Call& call) noexcept {
+    if (try_acquire()) return Interruption::none;
     const Waiter waiter(call);
-    while (!try_take()) {
+    while (!try_acquire()) {
       if (const Interruption why = call.refused(); why != Interruption::none) return why;
       waiter.waker().wait(call.remaining());
     }
     return Interruption::none;
   }
 
-  void give_back() noexcept {
+  void release() noexcept {
     if (is_limited_ && ++free_ == 1) accepting_.wake();
   }
 
  private:
-  bool try_take() noexcept {
+  bool try_acquire() noexcept {
     if (!is_limited_) return true;
     unsigned free = free_.load();
     while (free != 0 && !free_.compare_exchange_weak(free, free - 1)) {
@@ -49,10 +50,10 @@ class Quota {
   std::atomic<unsigned> free_;
 };
 
-/// What a connection has taken of a quota, shared by its duplicates: the last one gives it back.
-class Place {
+/// What a connection has taken of a limit, shared by its duplicates: the last one gives it back.
+class ConnectionPermit {
  public:
-  explicit Place(std::shared_ptr<Quota> quota) noexcept : quota_(std::move(quota)) {}
+  explicit ConnectionPermit(std::shared_ptr<ConnectionLimit> limit) noexcept : limit_(std::move(limit)) {}
 
   /// For one more; false if all have left.
   bool share() noexcept {
@@ -61,12 +62,12 @@ class Place {
     }
     return sharing != 0;
   }
-  void leave() noexcept {
-    if (--sharing_ == 0) quota_->give_back();
+  void release() noexcept {
+    if (--sharing_ == 0) limit_->release();
   }
 
  private:
-  std::shared_ptr<Quota> quota_;
+  std::shared_ptr<ConnectionLimit> limit_;
   std::atomic<unsigned> sharing_{1};
 };
 
