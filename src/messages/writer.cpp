@@ -36,21 +36,21 @@ bool MessageWriter::send(LocalStream& stream, std::span<const Bytes> payload, co
     ec = error(Operation::write, Errc::message_too_large);
     return false;
   }
-  const Turn::Holder holder(turn_, stream, wait, ec);
+  const WriterLock lock(mutex_, stream, wait, ec);
   if (ec) return false;
-  if (rest_.empty() && message.total() <= small_size) return write_small(stream, message, holder.wait(), ec) != 0;
+  if (rest_.empty() && message.total() <= small_size) return write_small(stream, message, lock.wait(), ec) != 0;
   parts_.assign({rest_.bytes(), Bytes(message.header).first(message.header_size)});
   parts_.insert(parts_.end(), payload.begin(), payload.end());
-  const std::size_t written = write(stream, parts_, holder.wait(), ec);
+  const std::size_t written = write(stream, parts_, lock.wait(), ec);
   if (written != 0) keep_rest(stream, std::span(parts_).subspan(1), written);
   return written != 0;
 }
 
 std::size_t MessageWriter::send_framed(LocalStream& stream, Bytes messages, const Wait& wait, std::error_code& ec) {
-  const Turn::Holder holder(turn_, stream, wait, ec);
+  const WriterLock lock(mutex_, stream, wait, ec);
   if (ec) return 0;
   const std::array parts{rest_.bytes(), messages};
-  const std::size_t written = write(stream, parts, holder.wait(), ec);
+  const std::size_t written = write(stream, parts, lock.wait(), ec);
   if (written == messages.size()) [[likely]] {
     return written;
   }
@@ -61,10 +61,10 @@ std::size_t MessageWriter::send_framed(LocalStream& stream, Bytes messages, cons
 }
 
 void MessageWriter::flush(LocalStream& stream, const Wait& wait, std::error_code& ec) {
-  const Turn::Holder holder(turn_, stream, wait, ec);
+  const WriterLock lock(mutex_, stream, wait, ec);
   if (ec) return;
   const Bytes rest = rest_.bytes();
-  write(stream, std::span(&rest, 1), holder.wait(), ec);
+  write(stream, std::span(&rest, 1), lock.wait(), ec);
 }
 
 /// Writes the parts, of which the first is the rest; returns how many bytes of the others were written.

@@ -58,7 +58,7 @@ class MessageWriter {
   /// Writes messages with their headers; returns the size of those that have been begun or written, from the first on.
   std::size_t send_framed(LocalStream& stream, Bytes messages, const Wait& wait, std::error_code& ec);
 
-  void cancel() noexcept { turn_.cancel(); }
+  void cancel() noexcept { mutex_.cancel(); }
   bool has_unsent() const noexcept { return has_rest_.load(std::memory_order_relaxed); }  // from any thread
   Bytes unsent() const noexcept { return rest_.bytes(); }                                 // no call may be running
 
@@ -68,7 +68,7 @@ class MessageWriter {
   void keep_rest(LocalStream& stream, std::span<const Bytes> message, std::size_t written);
 
   std::size_t max_size_;
-  Turn turn_;
+  WriterMutex mutex_;
   ByteQueue rest_;
   std::vector<Bytes> parts_;  // of one write, the rest first; kept for its memory
   std::atomic<bool> has_rest_{false};

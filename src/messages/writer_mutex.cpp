@@ -8,7 +8,7 @@
 
 namespace localsocket::detail {
 
-void Turn::cancel() noexcept {
+void WriterMutex::cancel() noexcept {
   {
     const std::scoped_lock lock(mutex_);
     ++cancels_;
@@ -16,7 +16,7 @@ void Turn::cancel() noexcept {
   changed_.notify_all();
 }
 
-void Turn::wake_one() noexcept {
+void WriterMutex::wake_one() noexcept {
   // With the mutex held: a waiter is then either before its look at the state, or waiting for this.
   { const std::scoped_lock lock(mutex_); }
   changed_.notify_one();
@@ -24,7 +24,7 @@ void Turn::wake_one() noexcept {
 
 // Until `ready()`, or the Wait ends; returns which.
 template <class Ready>
-bool Turn::wait_until(const Wait& until, std::unique_lock<std::mutex>& lock, Ready ready) {
+bool WriterMutex::wait_until(const Wait& until, std::unique_lock<std::mutex>& lock, Ready ready) {
   const Clock::time_point deadline = until.deadline({});
   const std::stop_token& stop = until.stop_token();
   if constexpr (has_stop_callback) {
@@ -40,7 +40,7 @@ bool Turn::wait_until(const Wait& until, std::unique_lock<std::mutex>& lock, Rea
   }
 }
 
-void Turn::wait_to_enter(const Wait& until, std::error_code& ec) {
+void WriterMutex::lock_within(const Wait& until, std::error_code& ec) {
   std::unique_lock lock(mutex_);
   const std::uint32_t cancels = cancels_;
   const auto ready = [&] { return cancels_ != cancels || state_.exchange(awaited) == free; };
@@ -53,7 +53,7 @@ void Turn::wait_to_enter(const Wait& until, std::error_code& ec) {
   changed_.notify_one();
 }
 
-void Turn::Holder::wait_for_turn(std::optional<Clock::duration> timeout, std::error_code& ec) {
+void WriterLock::wait_for_mutex(std::optional<Clock::duration> timeout, std::error_code& ec) {
   if (wait_->is_limited() || timeout) {
     const Clock::time_point now = Clock::now();
     Clock::time_point deadline = wait_->deadline(now);
@@ -61,7 +61,7 @@ void Turn::Holder::wait_for_turn(std::optional<Clock::duration> timeout, std::er
     const bool is_limited = deadline != Clock::time_point::max();
     rest_ = is_limited ? Wait(deadline, wait_->stop_token()) : Wait(wait_->stop_token());
   }
-  turn_.wait_to_enter(wait(), ec);
+  mutex_.lock_within(wait(), ec);
 }
 
 }  // namespace localsocket::detail

@@ -14,9 +14,9 @@
 namespace localsocket::detail {
 
 /// Whose turn it is to write. Free, it costs two atomic operations.
-class Turn {
+class WriterMutex {
  public:
-  class Holder;
+  class WriterLock;
 
   /// Those that wait now give up, with operation_canceled; who has the turn keeps it.
   void cancel() noexcept;
@@ -26,14 +26,14 @@ class Turn {
   // for waiters only if the state says that there may be some.
   enum : std::uint32_t { free, held, awaited };
 
-  bool try_enter() noexcept {
+  bool try_lock() noexcept {
     std::uint32_t expected = free;
     return state_.compare_exchange_strong(expected, held, std::memory_order_acquire, std::memory_order_relaxed);
   }
   template <class Ready>
   bool wait_until(const Wait& until, std::unique_lock<std::mutex>& lock, Ready ready);
-  void wait_to_enter(const Wait& until, std::error_code& ec);
-  void leave() noexcept {
+  void lock_within(const Wait& until, std::error_code& ec);
+  void unlock() noexcept {
     if (state_.exchange(free, std::memory_order_release) == awaited) wake_one();
   }
   void wake_one() noexcept;
@@ -45,31 +45,32 @@ class Turn {
 };
 
 /// Has the turn from its construction on, unless that gave an error.
-class Turn::Holder {
+class WriterLock {
  public:
   /// The stream's time-out for writing is a limit for the waiting too.
-  Holder(Turn& turn, const LocalStream& stream, const Wait& wait, std::error_code& ec) : turn_(turn), wait_(&wait) {
-    if (!turn_.try_enter()) [[unlikely]] {
-      wait_for_turn(stream.write_timeout(), ec);
+  WriterLock(WriterMutex& turn, const LocalStream& stream, const Wait& wait, std::error_code& ec)
+      : mutex_(turn), wait_(&wait) {
+    if (!mutex_.try_lock()) [[unlikely]] {
+      wait_for_mutex(stream.write_timeout(), ec);
     }
-    has_turn_ = !ec;
+    owns_ = !ec;
   }
-  Holder(const Holder&) = delete;
-  Holder& operator=(const Holder&) = delete;
-  ~Holder() {
-    if (has_turn_) turn_.leave();
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+  ~WriterLock() {
+    if (owns_) mutex_.unlock();
   }
 
   /// What is left of the Wait.
   const Wait& wait() const noexcept { return rest_ ? *rest_ : *wait_; }
 
  private:
-  void wait_for_turn(std::optional<Wait::Clock::duration> timeout, std::error_code& ec);
+  void wait_for_mutex(std::optional<Wait::Clock::duration> timeout, std::error_code& ec);
 
-  Turn& turn_;
+  WriterMutex& mutex_;
   const Wait* wait_;
   std::optional<Wait> rest_;
-  bool has_turn_ = false;
+  bool owns_ = false;
 };
 
 }  // namespace localsocket::detail
