@@ -22,8 +22,8 @@ ChildOutput ChildOutput::connect(const LocalAddress& address, const Wait& wait, 
   ConnectOptions writing = options;
   writing.direction = Direction::client_to_server;
   ChildOutput output;
-  detail::Connecting connecting(address, wait, writing);
-  while (connecting.goes_on(ec)) output.handle_ = detail::NativeStream::connect_for_child(address, writing, ec);
+  detail::ConnectRetry retry(address, wait, writing);
+  while (retry.goes_on(ec)) output.handle_ = detail::NativeStream::connect_for_child(address, writing, ec);
   return output;
 }
 

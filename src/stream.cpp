@@ -48,8 +48,8 @@ LocalStream::LocalStream(std::shared_ptr<detail::Connection> connection) noexcep
 LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
                                  std::error_code& ec) {
   detail::NativeStream native;
-  detail::Connecting connecting(address, wait, options);
-  while (connecting.goes_on(ec)) native = detail::NativeStream::connect(address, options, ec);
+  detail::ConnectRetry retry(address, wait, options);
+  while (retry.goes_on(ec)) native = detail::NativeStream::connect(address, options, ec);
   if (ec) return {};
   auto connection = detail::make_connection(std::move(native), LocalAddress(), address);
   connection->restrict(options.direction != Direction::client_to_server,

@@ -6,7 +6,7 @@
 
 namespace localsocket::detail {
 
-bool Connecting::begins(std::error_code& ec) noexcept {
+bool ConnectRetry::begins(std::error_code& ec) noexcept {
   has_begun_ = true;
   if (address_.is_unnamed()) {
     ec = error(Operation::connect, Errc::invalid_address);
@@ -21,7 +21,7 @@ bool Connecting::begins(std::error_code& ec) noexcept {
   return false;
 }
 
-bool Connecting::waits(std::error_code& ec) {
+bool ConnectRetry::waits(std::error_code& ec) {
   const bool is_busy = ec == std::errc::timed_out;
   if (!is_busy && ec != std::errc::connection_refused) return false;
 

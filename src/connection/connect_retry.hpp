@@ -14,11 +14,11 @@ namespace localsocket::detail {
 
 /// The attempts of one connect: at least one, until one succeeds or fails for good or the Wait ends.
 ///
-///     Connecting connecting(address, wait, options);
-///     while (connecting.goes_on(ec)) stream = NativeStream::connect(address, options, ec);
-class Connecting {
+///     ConnectRetry retry(address, wait, options);
+///     while (retry.goes_on(ec)) stream = NativeStream::connect(address, options, ec);
+class ConnectRetry {
  public:
-  Connecting(const LocalAddress& address, const Wait& wait, const ConnectOptions& options) noexcept
+  ConnectRetry(const LocalAddress& address, const Wait& wait, const ConnectOptions& options) noexcept
       : address_(address), options_(options), call_(gate_, wait) {}
 
   /// Whether to make an attempt now, after the wait for it. `ec` is how the last one ended, and clear if there is a

@@ -186,7 +186,7 @@ bool MessageStream::has_message() const noexcept { return channel_ && channel_->
 // Ending.
 
 void MessageStream::cancel() noexcept {
-  // Who waits first: it shall not take the turn of a sender that gives up.
+  // Who waits first: it must not get the mutex of a sender that gives up.
   if (channel_) channel_->writer.cancel();
   stream_.cancel();
 }

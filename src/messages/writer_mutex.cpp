@@ -48,7 +48,7 @@ void WriterMutex::lock_within(const Wait& until, std::error_code& ec) {
   if (is_ready && cancels_ == cancels) return;
   const bool is_late = !is_ready && !until.stop_token().stop_requested();
   ec = error(Operation::write, is_late ? std::errc::timed_out : std::errc::operation_canceled);
-  // This may have been woken for a turn that it does not take: somebody else shall look.
+  // This thread may have been woken for a mutex that it does not take: another waiter has to look.
   lock.unlock();
   changed_.notify_one();
 }

@@ -13,15 +13,15 @@
 
 namespace localsocket::detail {
 
-/// Whose turn it is to write. Free, it costs two atomic operations.
+/// Lets one thread write at a time. While it is free, locking and unlocking cost two atomic operations.
 class WriterMutex {
  public:
-  class WriterLock;
-
-  /// Those that wait now give up, with operation_canceled; who has the turn keeps it.
+  /// Those that wait now give up, with operation_canceled; who holds the mutex keeps it.
   void cancel() noexcept;
 
  private:
+  friend class WriterLock;
+
   // A futex mutex (U. Drepper, "Futexes Are Tricky", mutex 2) with a condition variable for the futex: who leaves looks
   // for waiters only if the state says that there may be some.
   enum : std::uint32_t { free, held, awaited };
@@ -44,12 +44,12 @@ class WriterMutex {
   std::uint32_t cancels_ = 0;
 };
 
-/// Has the turn from its construction on, unless that gave an error.
+/// Holds the mutex from its construction on, unless that gave an error.
 class WriterLock {
  public:
   /// The stream's time-out for writing is a limit for the waiting too.
-  WriterLock(WriterMutex& turn, const LocalStream& stream, const Wait& wait, std::error_code& ec)
-      : mutex_(turn), wait_(&wait) {
+  WriterLock(WriterMutex& mutex, const LocalStream& stream, const Wait& wait, std::error_code& ec)
+      : mutex_(mutex), wait_(&wait) {
     if (!mutex_.try_lock()) [[unlikely]] {
       wait_for_mutex(stream.write_timeout(), ec);
     }
