@@ -1,17 +1,17 @@
-// The contract between the portable code and a platform. To port the library, write one room.
+// The contract between the portable code and a platform. To port the library, write one backend.
 //
-// A room is a directory beside unix/ and windows/ with the same files in it. Meson puts one room on the include path,
-// and the room's "native.hpp" defines the three names below, which the concepts at the end check:
+// A backend is a directory beside unix/ and windows/ with the same files in it. Meson puts one backend on the include
+// path, and its "native.hpp" defines the three names below, which the concepts at the end check:
 //
 //   NativeWaker     wakes one thread that waits (waker.hpp)
 //   NativeStream    one connection (stream.hpp)
 //   NativeListener  one address that clients can connect to (listener.hpp)
 //
-// The room also defines the functions declared in failure.hpp (error codes and texts), trace.hpp (the thread's id) and
-// below (addresses). It knows error, address, options, wait, call, buffers and itself; never LocalStream or
+// The backend also defines the functions declared in failure.hpp (error codes and texts), trace.hpp (the thread's id)
+// and below (addresses). It knows error, address, options, wait, call, buffers and itself; never LocalStream or
 // LocalListener.
 //
-// What holds for each function of a room:
+// What holds for each function of a backend:
 // - It reports through the error_code, which is clear when it is called, and throws nothing but std::bad_alloc.
 // - read and write move at least one byte, or report an error, or (read) return 0 for the end of the stream. They make
 //   one system call when that can go on at once. An interruption that comes with data does not win: the data is

@@ -47,7 +47,7 @@ auto or_raise(std::string_view action, const Address& address, Function&& functi
   return result;
 }
 
-// What a platform's room provides (src/<room>/error.cpp).
+// What a backend provides (src/<backend>/error.cpp).
 
 /// What `code` means to `operation`.
 std::error_condition native_condition(Operation operation, int code) noexcept;

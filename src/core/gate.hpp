@@ -1,4 +1,4 @@
-// What a blocking call may be ended by: time, a stop request, cancel, close. Portable; a room adds only a Waker.
+// What a blocking call may be ended by: time, a stop request, cancel, close. Portable; a backend adds only a Waker.
 //
 // A Gate is what all threads know of one kind of call (reading, writing, accepting) on one object. A Call is one such
 // call while it runs. A Waiter is a Call that has begun to wait: only then is anything locked.

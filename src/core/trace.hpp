@@ -1,4 +1,4 @@
-// How a room reports its system calls to the trace hook.
+// How a backend reports its system calls to the trace hook.
 #pragma once
 
 #include <localsocket/trace.hpp>
@@ -21,7 +21,7 @@ inline bool is_tracing() noexcept { return trace_is_on.load(std::memory_order_re
 
 void report_system_call(std::string_view name, std::string_view arguments, std::string_view result, int error) noexcept;
 
-/// Provided by the room: the calling thread's id as the system's tools show it.
+/// Provided by the backend: the calling thread's id as the system's tools show it.
 std::uint64_t native_thread_id() noexcept;
 
 template <class Value>

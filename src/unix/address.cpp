@@ -9,7 +9,7 @@ namespace localsocket::detail {
 namespace {
 
 std::string unless_too_long(std::string native, std::error_code& ec) {
-  if (native.size() <= unix_room::longest_path) return native;
+  if (native.size() <= unix_backend::longest_path) return native;
   ec = error(Operation::other, std::errc::filename_too_long);
   return {};
 }
@@ -17,7 +17,7 @@ std::string unless_too_long(std::string native, std::error_code& ec) {
 }  // namespace
 
 std::string native_name(std::string_view valid_name, std::error_code& ec) {
-  return unless_too_long(fmt::format("{}/{}.sock", unix_room::runtime_directory(), valid_name), ec);
+  return unless_too_long(fmt::format("{}/{}.sock", unix_backend::runtime_directory(), valid_name), ec);
 }
 
 std::string native_path(std::string_view path, std::error_code& ec) {

@@ -8,8 +8,8 @@
 namespace localsocket::posix {
 namespace {
 
-using namespace detail;             // NOLINT: this file is part of the room
-using namespace detail::unix_room;  // NOLINT
+using namespace detail;                // NOLINT: this file is part of the backend
+using namespace detail::unix_backend;  // NOLINT
 
 // Room for the descriptors and for credentials, which a socket may have been set to receive.
 constexpr std::size_t control_size = CMSG_SPACE(most_descriptors * sizeof(int)) + CMSG_SPACE(64);

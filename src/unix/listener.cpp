@@ -22,7 +22,7 @@ std::error_code check_options(const LocalAddress& address, const ListenOptions& 
   return valid ? std::error_code() : error(Operation::bind, std::errc::invalid_argument);
 }
 
-namespace unix_room {
+namespace unix_backend {
 
 Listener::Listener(Listener&& other) noexcept { *this = std::move(other); }
 
@@ -121,5 +121,5 @@ NativeHandle Listener::release() noexcept {
   return socket;
 }
 
-}  // namespace unix_room
+}  // namespace unix_backend
 }  // namespace localsocket::detail

@@ -13,7 +13,7 @@
 #include <optional>
 #include <system_error>
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 
 class Listener {
  public:
@@ -40,4 +40,4 @@ class Listener {
   std::optional<std::size_t> buffer_size_;
 };
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

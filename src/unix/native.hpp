@@ -1,4 +1,4 @@
-// The Unix room: what the portable code calls a stream and a listener here. (waker.hpp names the waker.)
+// The Unix backend: what the portable code calls a stream and a listener here. (waker.hpp names the waker.)
 #pragma once
 
 #include "listener.hpp"
@@ -6,7 +6,7 @@
 
 namespace localsocket::detail {
 
-using NativeStream = unix_room::Stream;
-using NativeListener = unix_room::Listener;
+using NativeStream = unix_backend::Stream;
+using NativeListener = unix_backend::Listener;
 
 }  // namespace localsocket::detail

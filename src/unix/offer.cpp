@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 
 std::string_view mark_of(Direction offered) noexcept {
   switch (offered) {
@@ -36,4 +36,4 @@ std::error_code check_offer(int socket, Direction asked) noexcept {
   return {};
 }
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 
 /// Empty for duplex.
 std::string_view mark_of(Direction offered) noexcept;
@@ -18,4 +18,4 @@ std::string_view mark_of(Direction offered) noexcept;
 /// permission_denied if the listener at the other end of `socket` offers less than `asked`.
 std::error_code check_offer(int socket, Direction asked) noexcept;
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

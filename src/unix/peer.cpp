@@ -11,7 +11,7 @@ namespace localsocket::detail {
 
 bool is_current_user(const PeerIdentity& peer) { return peer.user_id == ::geteuid(); }
 
-namespace unix_room {
+namespace unix_backend {
 namespace {
 
 #if defined(__linux__) || defined(__APPLE__)
@@ -54,5 +54,5 @@ PeerIdentity peer_of(int socket, std::error_code& ec) noexcept {
   return peer;
 }
 
-}  // namespace unix_room
+}  // namespace unix_backend
 }  // namespace localsocket::detail

@@ -5,8 +5,8 @@
 
 #include <system_error>
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 
 PeerIdentity peer_of(int socket, std::error_code& ec) noexcept;
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 namespace {
 
 constexpr std::string_view fallback_prefix = "/tmp/localsocket-";
@@ -62,4 +62,4 @@ std::error_code make_runtime_directory(const std::string& path) noexcept {
   return check_fallback(*directory);
 }
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

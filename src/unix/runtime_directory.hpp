@@ -5,7 +5,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 
 /// `$XDG_RUNTIME_DIR` when it is set, absolute, a directory of this user and not writable by others (XDG Base Directory
 /// Specification); else `/tmp/localsocket-<uid>`, whether it exists or not.
@@ -18,4 +18,4 @@ std::error_code check_runtime_directory(const std::string& path) noexcept;
 /// The same, and makes the directory if it is missing.
 std::error_code make_runtime_directory(const std::string& path) noexcept;
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

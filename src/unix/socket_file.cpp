@@ -9,7 +9,7 @@
 
 #include <sys/file.h>
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 namespace {
 
 /// Keeps every other process that uses this library from binding or removing the same path, by a lock on `<path>.lock`.
@@ -181,4 +181,4 @@ void SocketFile::remove() noexcept {
   if (ours) sys("unlink", ::unlink, path_.c_str());
 }
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

@@ -10,7 +10,7 @@
 
 struct stat;
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 
 /// What tells a file from another that has its name.
 struct FileId {
@@ -41,4 +41,4 @@ class SocketFile {
   std::atomic<bool> owned_{false};
 };
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

@@ -17,7 +17,7 @@
 #include <linux/sockios.h>
 #endif
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 namespace {
 
 // A send of more than the socket's buffer waits anew for each part that the kernel queues (48 KiB on Linux), with the
@@ -300,4 +300,4 @@ std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::by
   return written;
 }
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

@@ -15,7 +15,7 @@
 #include <system_error>
 #include <utility>
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 
 class Stream {
  public:
@@ -88,4 +88,4 @@ class Stream {
   mutable std::atomic<bool> is_nonblocking_{false};  // as connect left it, until a call has to wait
 };
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

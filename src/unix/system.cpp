@@ -29,9 +29,9 @@ std::uint64_t native_thread_id() noexcept {
 #endif
 }
 
-void close_handle(NativeHandle handle) noexcept { const unix_room::Descriptor closing(handle); }
+void close_handle(NativeHandle handle) noexcept { const unix_backend::Descriptor closing(handle); }
 
-namespace unix_room {
+namespace unix_backend {
 
 bool set_close_on_exec(int descriptor) noexcept {
   return sys(
@@ -161,5 +161,5 @@ SocketAddress::SocketAddress(const std::string& native) noexcept {
   size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + native.size() + (is_path ? 1 : 0));
 }
 
-}  // namespace unix_room
+}  // namespace unix_backend
 }  // namespace localsocket::detail

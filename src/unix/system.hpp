@@ -1,4 +1,4 @@
-// The system calls of this room: traced, and the same on Linux, macOS and the BSDs.
+// The system calls of this backend: traced, and the same on Linux, macOS and the BSDs.
 #pragma once
 
 #include <cerrno>
@@ -18,7 +18,7 @@
 #include "core/errors.hpp"
 #include "core/trace.hpp"
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 
 template <class Function, class... Arguments>
 [[gnu::noinline, gnu::cold]] auto traced(const char* name, Function function, Arguments... arguments) noexcept {
@@ -121,4 +121,4 @@ struct SocketAddress {
 /// sun_path with its NUL: 108 bytes on Linux (unix(7)), 104 on macOS and the BSDs (unix(4)).
 inline constexpr std::size_t longest_path = sizeof(sockaddr_un{}.sun_path) - 1;
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

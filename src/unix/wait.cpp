@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <climits>
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 namespace {
 
 int to_milliseconds(Clock::duration time) noexcept {
@@ -44,4 +44,4 @@ bool wait_until_ready(int descriptor, short event, Operation operation, Call& ca
   }
 }
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

@@ -1,4 +1,4 @@
-// The interruptible wait of this room.
+// The interruptible wait of this backend.
 #pragma once
 
 #include "core/gate.hpp"
@@ -6,7 +6,7 @@
 #include <chrono>
 #include <system_error>
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 
 /// How long a thread may block in recv, send, accept or connect, where nothing can wake it. A blocked receiver is woken
 /// sooner than one that polls, so a short wait there first makes a round trip faster by half; only a longer wait, which
@@ -25,4 +25,4 @@ bool poll_with_waker(int descriptor, short events, Waker& waker, Clock::duration
 /// Until the descriptor has the event (true), or the call ends (false, and why in `ec`). Looks at least once.
 bool wait_until_ready(int descriptor, short event, Operation operation, Call& call, std::error_code& ec) noexcept;
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

@@ -13,7 +13,7 @@
 
 #include "wait.hpp"
 
-namespace localsocket::detail::unix_room {
+namespace localsocket::detail::unix_backend {
 namespace {
 
 // A child made by fork shares the thread's descriptor with its parent, and would take the parent's wakes.
@@ -69,4 +69,4 @@ void Waker::drain() noexcept {
 
 void Waker::wait(std::chrono::steady_clock::duration time) noexcept { poll_with_waker(-1, 0, *this, time); }
 
-}  // namespace localsocket::detail::unix_room
+}  // namespace localsocket::detail::unix_backend

@@ -5,7 +5,7 @@
 
 namespace localsocket::detail {
 
-namespace unix_room {
+namespace unix_backend {
 
 /// A descriptor that a waiting thread polls beside the one it waits for. One for each thread that has ever had to wait
 /// long, none for a stream. Without descriptors to spare it has none, and whoever waits looks up every few
@@ -36,8 +36,8 @@ class Waker {
   unsigned generation_ = 0;
 };
 
-}  // namespace unix_room
+}  // namespace unix_backend
 
-using NativeWaker = unix_room::Waker;
+using NativeWaker = unix_backend::Waker;
 
 }  // namespace localsocket::detail

@@ -26,11 +26,11 @@ bool is_pipe_path(std::wstring_view path) noexcept {
 }  // namespace
 
 std::string native_name(std::string_view valid_name, std::error_code&) {
-  return std::string(windows_room::local_prefix).append(valid_name);
+  return std::string(windows_backend::local_prefix).append(valid_name);
 }
 
 std::string native_path(std::string_view path, std::error_code& ec) {
-  const std::wstring wide = windows_room::to_wide(path);
+  const std::wstring wide = windows_backend::to_wide(path);
   if (!is_pipe_path(wide)) {
     ec = error(Operation::other, Errc::invalid_address);
   } else if (wide.size() > longest_name) {

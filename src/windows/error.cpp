@@ -69,7 +69,7 @@ std::string native_message(int code) {
   while (!message.empty() && std::wstring_view(L". \r\n").find(message.back()) != std::wstring_view::npos) {
     message.remove_suffix(1);
   }
-  return windows_room::to_utf8(message);
+  return windows_backend::to_utf8(message);
 }
 
 }  // namespace localsocket::detail

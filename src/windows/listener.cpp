@@ -20,7 +20,7 @@ std::error_code check_options(const LocalAddress&, const ListenOptions& options)
   return can ? std::error_code() : error(Operation::bind, std::errc::operation_not_supported);
 }
 
-namespace windows_room {
+namespace windows_backend {
 
 /// One pipe instance, and the ConnectNamedPipe that waits for its client.
 class Listener::Instance {
@@ -248,5 +248,5 @@ NativeHandle Listener::handle() const noexcept { return instances_ ? instances_-
 
 NativeHandle Listener::release() noexcept { return instances_ ? instances_->close(true).release() : invalid_handle; }
 
-}  // namespace windows_room
+}  // namespace windows_backend
 }  // namespace localsocket::detail

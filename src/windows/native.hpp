@@ -1,4 +1,4 @@
-// The Windows room: what the portable code calls a stream and a listener here. (waker.hpp names the waker.)
+// The Windows backend: what the portable code calls a stream and a listener here. (waker.hpp names the waker.)
 #pragma once
 
 #include "listener.hpp"
@@ -6,7 +6,7 @@
 
 namespace localsocket::detail {
 
-using NativeStream = windows_room::Stream;
-using NativeListener = windows_room::Listener;
+using NativeStream = windows_backend::Stream;
+using NativeListener = windows_backend::Listener;
 
 }  // namespace localsocket::detail

@@ -2,7 +2,7 @@
 
 #include <atomic>
 
-namespace localsocket::detail::windows_room {
+namespace localsocket::detail::windows_backend {
 
 bool has_completed(HANDLE file, OVERLAPPED& operation, Completion& completion) noexcept {
   if (::GetOverlappedResult(file, &operation, &completion.bytes, FALSE)) {
@@ -89,4 +89,4 @@ Completion run_aside(Call& call, void (*body)(void* context, Completion& complet
   return aside.completion;
 }
 
-}  // namespace localsocket::detail::windows_room
+}  // namespace localsocket::detail::windows_backend

@@ -4,7 +4,7 @@
 #include "core/gate.hpp"
 #include "system.hpp"
 
-namespace localsocket::detail::windows_room {
+namespace localsocket::detail::windows_backend {
 
 struct Completion {
   DWORD error = ERROR_SUCCESS;  // as GetLastError()
@@ -47,4 +47,4 @@ Completion perform_aside(Call& call, Body body) noexcept {
       call, [](void* context, Completion& completion) { (*static_cast<Body*>(context))(completion); }, &body);
 }
 
-}  // namespace localsocket::detail::windows_room
+}  // namespace localsocket::detail::windows_backend

@@ -8,13 +8,13 @@ namespace localsocket::detail {
 
 bool is_current_user(const PeerIdentity& peer) {
   std::error_code ec;
-  const std::string user = windows_room::current_user(ec);
+  const std::string user = windows_backend::current_user(ec);
   return !ec && peer.sid == user;
 }
 
-void close_handle(NativeHandle handle) noexcept { const windows_room::Handle closing(handle); }
+void close_handle(NativeHandle handle) noexcept { const windows_backend::Handle closing(handle); }
 
-namespace windows_room {
+namespace windows_backend {
 namespace {
 
 std::string text_of(PSID sid, std::error_code& ec) {
@@ -108,5 +108,5 @@ void check_owner(HANDLE pipe, std::error_code& ec) {
   if (!ec && owner != current_user(ec)) ec = error(Operation::connect, std::errc::permission_denied);
 }
 
-}  // namespace windows_room
+}  // namespace windows_backend
 }  // namespace localsocket::detail

@@ -8,7 +8,7 @@
 #include <string>
 #include <system_error>
 
-namespace localsocket::detail::windows_room {
+namespace localsocket::detail::windows_backend {
 
 /// The user that this process runs as, as text.
 std::string current_user(std::error_code& ec);
@@ -18,4 +18,4 @@ PeerIdentity peer_of(HANDLE pipe, std::error_code& ec);
 /// permission_denied unless the pipe that a client has opened belongs to the user that this process runs as.
 void check_owner(HANDLE pipe, std::error_code& ec);
 
-}  // namespace localsocket::detail::windows_room
+}  // namespace localsocket::detail::windows_backend

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-namespace localsocket::detail::windows_room {
+namespace localsocket::detail::windows_backend {
 namespace {
 
 /// Whether somebody else's instance of the name was there before ours, which is new. Windows has refused ours then;
@@ -153,4 +153,4 @@ DWORD write_buffer_size(HANDLE pipe) noexcept {
   return (flags & PIPE_SERVER_END) != 0 ? out : in;
 }
 
-}  // namespace localsocket::detail::windows_room
+}  // namespace localsocket::detail::windows_backend

@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-namespace localsocket::detail::windows_room {
+namespace localsocket::detail::windows_backend {
 
 inline constexpr std::string_view local_prefix = R"(\\.\pipe\)";
 
@@ -52,4 +52,4 @@ bool is_message_type(HANDLE pipe) noexcept;
 /// The buffer for what this end writes; 0 if its creator asked for none.
 DWORD write_buffer_size(HANDLE pipe) noexcept;
 
-}  // namespace localsocket::detail::windows_room
+}  // namespace localsocket::detail::windows_backend

@@ -15,7 +15,7 @@
 #include <system_error>
 #include <utility>
 
-namespace localsocket::detail::windows_room {
+namespace localsocket::detail::windows_backend {
 
 class Stream {
  public:
@@ -57,4 +57,4 @@ class Stream {
   std::atomic<bool> write_ended_{false};
 };
 
-}  // namespace localsocket::detail::windows_room
+}  // namespace localsocket::detail::windows_backend

@@ -6,7 +6,7 @@ namespace localsocket::detail {
 
 std::uint64_t native_thread_id() noexcept { return ::GetCurrentThreadId(); }
 
-namespace windows_room {
+namespace windows_backend {
 
 DWORD to_milliseconds(std::chrono::steady_clock::duration time) noexcept {
   if (time == std::chrono::steady_clock::duration::max()) return INFINITE;
@@ -30,5 +30,5 @@ std::string to_utf8(std::wstring_view wide) {
   return utf8;
 }
 
-}  // namespace windows_room
+}  // namespace windows_backend
 }  // namespace localsocket::detail

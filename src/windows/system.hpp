@@ -1,4 +1,4 @@
-// The system calls of this room, traced. The one file that includes <windows.h>.
+// The system calls of this backend, traced. The one file that includes <windows.h>.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@
 #include "core/errors.hpp"
 #include "core/trace.hpp"
 
-namespace localsocket::detail::windows_room {
+namespace localsocket::detail::windows_backend {
 
 // How each kind of result says that a call failed; all of them set GetLastError().
 inline bool has_failed(BOOL result) noexcept { return result == FALSE; }
@@ -70,4 +70,4 @@ DWORD to_milliseconds(std::chrono::steady_clock::duration time) noexcept;
 std::wstring to_wide(std::string_view utf8);
 std::string to_utf8(std::wstring_view wide);
 
-}  // namespace localsocket::detail::windows_room
+}  // namespace localsocket::detail::windows_backend

@@ -4,7 +4,7 @@
 
 #include <new>
 
-namespace localsocket::detail::windows_room {
+namespace localsocket::detail::windows_backend {
 
 // Not thread_local: MinGW frees a thread's variables before it destroys them (GCC bug 80816), and the destructor would
 // close whatever handle it then finds there. The system's own storage calls back when the thread exits (the
@@ -49,4 +49,4 @@ void Waker::wait(std::chrono::steady_clock::duration time) noexcept {
   sys("WaitForSingleObject", ::WaitForSingleObject, event_, to_milliseconds(time));
 }
 
-}  // namespace localsocket::detail::windows_room
+}  // namespace localsocket::detail::windows_backend

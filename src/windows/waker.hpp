@@ -5,7 +5,7 @@
 
 namespace localsocket::detail {
 
-namespace windows_room {
+namespace windows_backend {
 
 /// One event for each thread that has ever had to wait, none for a stream. A thread has one operation in flight at
 /// most, so the same event is its OVERLAPPED's: whoever wakes up looks whether the operation is complete, or the call
@@ -33,8 +33,8 @@ class Waker {
   void* event_;
 };
 
-}  // namespace windows_room
+}  // namespace windows_backend
 
-using NativeWaker = windows_room::Waker;
+using NativeWaker = windows_backend::Waker;
 
 }  // namespace localsocket::detail
