@@ -67,14 +67,14 @@ concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
     requires(T stream, const T& constant, const LocalAddress& address, const ConnectOptions& options, Call& call,
              ReadBuffers to, WriteBuffers from, std::span<const std::byte> bytes, NativeHandle handle,
              std::error_code& ec) {
-  // One attempt. connection_refused (nobody listens) and timed_out (no room) mean: try again.
+  // One attempt. connection_refused (nobody listens) and timed_out (no capacity) mean: try again.
   { T::connect(address, options, ec) } -> std::same_as<T>;
   // The same, as a handle that a child process can have as its standard output.
   { T::connect_for_child(address, options, ec) } -> std::same_as<NativeHandle>;
   // write() to such a handle, which is as it was afterwards.
   { T::write_for_child(handle, bytes, call, ec) } -> std::same_as<std::size_t>;
-  // After timed_out: until there may be room, at most `time`; need not wait if connect itself did.
-  {T::await_room(address, call, Clock::duration())};
+  // After timed_out: until there may be capacity, at most `time`; need not wait if connect itself did.
+  {T::await_capacity(address, call, Clock::duration())};
   { T::pair(ec) } -> std::same_as<std::pair<T, T>>;
   { T::adopt(handle, ec) } -> std::same_as<T>;
   { stream.read(to, call, ec) } -> std::same_as<std::size_t>;

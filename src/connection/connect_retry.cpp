@@ -26,13 +26,13 @@ bool ConnectRetry::waits(std::error_code& ec) {
   if (!is_busy && ec != std::errc::connection_refused) return false;
 
   const Interruption why = call_.refused();
-  if (why == Interruption::timed_out) return false;  // ec says which: nobody listens, or no room
+  if (why == Interruption::timed_out) return false;  // ec says which: nobody listens, or it has no capacity
   if (why != Interruption::none) {
     ec = error(Operation::connect, why);
     return false;
   }
   if (is_busy) {
-    NativeStream::await_room(address_, call_, options_.poll_interval);
+    NativeStream::await_capacity(address_, call_, options_.poll_interval);
   } else {
     interval_ = std::min(interval_, options_.poll_interval);
     pause(call_, interval_);

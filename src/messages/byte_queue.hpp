@@ -24,7 +24,7 @@ class ByteQueue {
   ByteWindow& window() noexcept { return window_; }
 
   /// The free space behind the bytes; commit() what has been filled of it.
-  std::span<std::byte> room() noexcept { return {window_.end, memory_.get() + capacity_}; }
+  std::span<std::byte> free_space() noexcept { return {window_.end, memory_.get() + capacity_}; }
   void commit(std::size_t count) noexcept { window_.end += count; }
 
   /// Drops the first bytes. They stay where they are until the next reserve() or commit().
@@ -33,9 +33,9 @@ class ByteQueue {
     if (empty()) window_ = {memory_.get(), memory_.get()};
   }
 
-  /// Makes space for `size` bytes in all: those that are in it and room() for the others.
+  /// Makes space for `size` bytes in all: those that are in it and free_space() for the others.
   void reserve(std::size_t size) {
-    if (size <= this->size() + room().size()) return;
+    if (size <= this->size() + free_space().size()) return;
     if (size <= capacity_) {
       move_to(memory_.get());
     } else {
@@ -51,9 +51,9 @@ class ByteQueue {
     capacity_ = capacity;
   }
 
-  /// Needs room.
+  /// Needs the free space for them.
   void append(std::span<const std::byte> bytes) noexcept {
-    if (!bytes.empty()) std::memcpy(room().data(), bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(free_space().data(), bytes.data(), bytes.size());
     commit(bytes.size());
   }
 

@@ -82,9 +82,9 @@ bool MessageReader::has_message() const noexcept {
   return length.state == Length::State::complete && length.value <= queue_.size() - length.header_size;
 }
 
-/// Reads at least one byte into the queue, which has room for it.
+/// Reads at least one byte into the queue, which has space for it.
 bool MessageReader::read_ahead(Reading& reading, std::error_code& ec) {
-  const std::size_t count = reading.some(queue_.room(), ec);
+  const std::size_t count = reading.some(queue_.free_space(), ec);
   queue_.commit(count);
   if (count != 0) return true;
   if (!ec && !queue_.empty()) ec = error(Operation::read, Errc::malformed_message);  // cut short
@@ -215,7 +215,7 @@ bool MessageReader::receive_directly(Reading& reading, const Frame& frame, Grow 
   try {
     for (;;) {
       const bool ends_here = to.size() == frame.size;
-      const std::array parts{to.subspan(received), ends_here ? queue_.room() : std::span<std::byte>()};
+      const std::array parts{to.subspan(received), ends_here ? queue_.free_space() : std::span<std::byte>()};
       const std::size_t count = reading.some(std::span<const std::span<std::byte>>(parts), ec);
       if (count == 0) break;
       const std::size_t ours = std::min(count, parts[0].size());

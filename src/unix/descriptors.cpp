@@ -11,7 +11,7 @@ namespace {
 using namespace detail;                // NOLINT: this file is part of the backend
 using namespace detail::unix_backend;  // NOLINT
 
-// Room for the descriptors and for credentials, which a socket may have been set to receive.
+// Space for the descriptors and for credentials, which a socket may have been set to receive.
 constexpr std::size_t control_size = CMSG_SPACE(most_descriptors * sizeof(int)) + CMSG_SPACE(64);
 
 struct Control {

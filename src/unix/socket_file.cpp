@@ -103,7 +103,7 @@ void bind_unless_alive(int socket, const std::string& path, Existing existing, s
 }
 
 /// The same for a path that is not bound itself: free, or freed of what a dead listener has left.
-void make_room(const std::string& path, Existing existing, std::error_code& ec) noexcept {
+void make_way(const std::string& path, Existing existing, std::error_code& ec) noexcept {
   struct stat status {};
   if (sys("lstat", ::lstat, path.c_str(), &status) != 0 && errno == ENOENT) return;
   if (existing == Existing::fail || !is_stale(path)) ec = error(Operation::bind, std::errc::address_in_use);
@@ -150,7 +150,7 @@ SocketFile SocketFile::bind(int socket, const std::string& path, const ListenOpt
   const std::string bound =
       replaces || options.direction != Direction::duplex ? temporary_name(path, options.direction) : path;
   if (bound.size() > longest_path) ec = error(Operation::bind, std::errc::filename_too_long);
-  if (!ec && bound != path && !replaces) make_room(path, options.existing, ec);
+  if (!ec && bound != path && !replaces) make_way(path, options.existing, ec);
   if (!ec) bind_unless_alive(socket, bound, options.existing, ec);
   if (ec) return file;
 

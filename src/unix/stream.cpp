@@ -164,7 +164,7 @@ Stream Stream::connect(const LocalAddress& address, const ConnectOptions& option
   return stream;
 }
 
-void Stream::await_room(const LocalAddress&, Call&, Clock::duration) noexcept {
+void Stream::await_capacity(const LocalAddress&, Call&, Clock::duration) noexcept {
   // connect has waited already, in the kernel, where it is woken.
 }
 

@@ -130,7 +130,7 @@ class Listener::Instances {
     waiting_.erase(connected);
     refill(false, ec);
     if (waiting_.empty() && ec && ec.value() != ERROR_PIPE_BUSY) {
-      // Without any instance the name would be lost to whoever makes it next. The client waits until there is room.
+      // Without any instance the name would be lost to whoever makes it next. The client waits until there is one.
       waiting_.push_back(std::move(taken));
       sys("SetEvent", ::SetEvent, event_.get());
       return {};

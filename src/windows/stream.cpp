@@ -90,7 +90,7 @@ std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::by
   return completion.bytes;
 }
 
-void Stream::await_room(const LocalAddress& address, Call& call, Clock::duration time) {
+void Stream::await_capacity(const LocalAddress& address, Call& call, Clock::duration time) {
   // WaitNamedPipe cannot be interrupted, so it gets short slices; 0 would mean the pipe's own default (its
   // documentation).
   constexpr std::chrono::milliseconds slice{10};
@@ -149,15 +149,15 @@ std::size_t Stream::write_one(std::span<const std::byte> bytes, Call& call, std:
 
 std::size_t Stream::write_gathered(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept {
   std::byte gathered[default_buffer_size];
-  std::span<std::byte> room = std::span(gathered).first(std::min(largest_write(), sizeof gathered));
+  std::span<std::byte> space = std::span(gathered).first(std::min(largest_write(), sizeof gathered));
   std::size_t size = 0;
   from.for_each([&](std::span<const std::byte> span) {
-    span = span.first(std::min(span.size(), room.size() - size));
+    span = span.first(std::min(span.size(), space.size() - size));
     std::memcpy(gathered + size, span.data(), span.size());
     size += span.size();
-    return size < room.size();
+    return size < space.size();
   });
-  return write_one(room.first(size), call, ec);
+  return write_one(space.first(size), call, ec);
 }
 
 std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept {

@@ -30,7 +30,7 @@ class Stream {
                                         std::error_code& ec);
   static std::size_t write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
                                      std::error_code& ec);
-  static void await_room(const LocalAddress& address, Call& call, Clock::duration time);
+  static void await_capacity(const LocalAddress& address, Call& call, Clock::duration time);
   static std::pair<Stream, Stream> pair(std::error_code& ec);
   static Stream adopt(NativeHandle handle, std::error_code& ec);
 
