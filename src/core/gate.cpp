@@ -89,11 +89,11 @@ Clock::duration Call::remaining() noexcept {
   return std::clamp(limit - Clock::now(), Clock::duration::zero(), longest);
 }
 
-bool Call::has_time_for(Clock::duration slice) noexcept {
+bool Call::has_time_for(Clock::duration time) noexcept {
   if (gate_.nonblocking_) return false;
   const bool needs_clock = has_started() || wait_.is_deadline() || hard_limit() != Clock::time_point::max();
-  if (needs_clock) return remaining() >= slice;
-  return timeout() >= slice && wait_.deadline({}) >= Clock::time_point(slice);
+  if (needs_clock) return remaining() >= time;
+  return timeout() >= time && wait_.deadline({}) >= Clock::time_point(time);
 }
 
 Interruption Call::refused() noexcept {

@@ -122,8 +122,8 @@ class Call {
   /// How long it may wait before it asks again; `max()` for ever.
   Clock::duration remaining() noexcept;
 
-  /// Whether it may block for `slice` where nothing can interrupt it.
-  bool may_block_for(Clock::duration slice) noexcept { return !is_limited() || has_time_for(slice); }
+  /// Whether it may block for `time` where nothing can interrupt it.
+  bool may_block_for(Clock::duration time) noexcept { return !is_limited() || has_time_for(time); }
 
  private:
   friend class Waiter;
@@ -138,7 +138,7 @@ class Call {
   // so ends late, by no more than the call has blocked before it, but never early.
   bool has_started() const noexcept { return started_ != Clock::time_point::min(); }
   Clock::time_point started() noexcept;
-  bool has_time_for(Clock::duration slice) noexcept;
+  bool has_time_for(Clock::duration time) noexcept;
   Interruption past_limit() noexcept;
   Clock::duration timeout() const noexcept { return Clock::duration(gate_.timeout_.load(std::memory_order_relaxed)); }
   Clock::time_point soft_limit() noexcept;         // the Wait or the time-out

@@ -70,14 +70,14 @@ Listener Listener::adopt(NativeHandle handle, const LocalAddress&, std::error_co
   return listener;
 }
 
-// Where accept keeps to SO_RCVTIMEO it may block for a slice; elsewhere it must not block at all.
+// Where accept keeps to SO_RCVTIMEO it may block for a bounded block; elsewhere it must not block at all.
 bool Listener::make_accept_interruptible() noexcept {
-  return accept_has_timeout ? set_socket_timeout(handle(), SO_RCVTIMEO, slice) : set_blocking(handle(), false);
+  return accept_has_timeout ? set_socket_timeout(handle(), SO_RCVTIMEO, bounded_block) : set_blocking(handle(), false);
 }
 
 Stream Listener::accept(Call& call, std::error_code& ec) {
   const int listening = handle();
-  bool may_block = accept_has_timeout && call.may_block_for(slice);
+  bool may_block = accept_has_timeout && call.may_block_for(bounded_block);
   for (;;) {
     if (!may_block && !wait_until_ready(listening, POLLIN, Operation::accept, call, ec)) return {};
     Descriptor client = accept_socket(listening);
@@ -92,13 +92,14 @@ Stream Listener::accept(Call& call, std::error_code& ec) {
     const int error_number = errno;
     // Linux takes the descriptor before it looks for a client: without one to spare, first wait for somebody to refuse.
     const bool is_premature = may_block && (error_number == EMFILE || error_number == ENFILE);
-    // EAGAIN: nobody came within the slice, or another thread was faster. ECONNABORTED: the client left (accept(2)).
+    // EAGAIN: nobody came within the bounded block, or another thread was faster. ECONNABORTED: the client left
+    // (accept(2)).
     const bool goes_on = would_block(error_number) || error_number == EINTR || error_number == ECONNABORTED;
     if (!goes_on && !is_premature) {
       ec = native_error(Operation::accept, error_number);
       return {};
     }
-    may_block = error_number == EINTR && may_block && call.may_block_for(slice);
+    may_block = error_number == EINTR && may_block && call.may_block_for(bounded_block);
     if (const Interruption why = call.ended(); why != Interruption::none) {
       ec = error(Operation::accept, why);
       return {};

@@ -96,8 +96,8 @@ void Stream::take(Stream& other) noexcept {
   };
   copy(socket_, other.socket_);
   other.socket_.store(-1, std::memory_order_relaxed);
-  copy(receive_sliced_, other.receive_sliced_);
-  copy(send_sliced_, other.send_sliced_);
+  copy(receive_bounded_, other.receive_bounded_);
+  copy(send_bounded_, other.send_bounded_);
   copy(was_reset_, other.was_reset_);
   copy(is_duplicated_, other.is_duplicated_);
   copy(is_nonblocking_, other.is_nonblocking_);
@@ -105,12 +105,12 @@ void Stream::take(Stream& other) noexcept {
 
 void Stream::close() noexcept { const Descriptor closing(socket_.exchange(-1)); }
 
-// Whether calls of one direction may block from now on, because they come back after a slice.
-bool Stream::slice_up(Sliced& sliced, int timeout_option) noexcept {
-  if (sliced.load(std::memory_order_relaxed)) return true;
+// Whether calls of one direction may block from now on, because they come back after a bounded block.
+bool Stream::bound_blocking(Bounded& bounded, int timeout_option) noexcept {
+  if (bounded.load(std::memory_order_relaxed)) return true;
   make_blocking();
-  sliced = set_socket_timeout(socket(), timeout_option, slice);
-  return sliced;
+  bounded = set_socket_timeout(socket(), timeout_option, bounded_block);
+  return bounded;
 }
 
 // Where a socket that is nonblocking is not known to be: a read or write that meets it goes on in poll.
@@ -122,8 +122,8 @@ NativeHandle Stream::release() noexcept {
   make_blocking();
   const int socket = socket_.exchange(-1);
   if (is_duplicated_) return socket;  // the other one still waits by them
-  if (receive_sliced_.exchange(false)) set_socket_timeout(socket, SO_RCVTIMEO, {});
-  if (send_sliced_.exchange(false)) set_socket_timeout(socket, SO_SNDTIMEO, {});
+  if (receive_bounded_.exchange(false)) set_socket_timeout(socket, SO_RCVTIMEO, {});
+  if (send_bounded_.exchange(false)) set_socket_timeout(socket, SO_SNDTIMEO, {});
   return socket;
 }
 
@@ -145,7 +145,7 @@ std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
 bool Stream::reach(const LocalAddress& address) noexcept {
   const SocketAddress to(address.native());
   const auto attempt = [&] { return sys("connect", ::connect, socket(), to.get(), to.size) == 0; };
-  return attempt() || (would_block(errno) && slice_up(send_sliced_, SO_SNDTIMEO) && attempt());
+  return attempt() || (would_block(errno) && bound_blocking(send_bounded_, SO_SNDTIMEO) && attempt());
 }
 
 Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
@@ -178,20 +178,20 @@ constexpr Stream::Traffic Stream::writing{Operation::write, POLLOUT, SO_SNDTIMEO
 
 // Attempts `transfer(flags)` until it moves something or fails.
 template <class Transfer>
-std::size_t Stream::move(const Traffic& traffic, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer) {
-  Attempt attempt{sliced.load(std::memory_order_relaxed) && call.may_block_for(slice)};
+std::size_t Stream::move(const Traffic& traffic, Bounded& bounded, Call& call, std::error_code& ec, Transfer transfer) {
+  Attempt attempt{bounded.load(std::memory_order_relaxed) && call.may_block_for(bounded_block)};
   for (;;) {
     const ssize_t moved = transfer(socket(), attempt.may_block ? 0 : MSG_DONTWAIT);
     if (moved >= 0) [[likely]] {
       return static_cast<std::size_t>(moved);
     }
-    if (!prepare_next(attempt, traffic, sliced, call, ec)) return 0;
+    if (!prepare_next(attempt, traffic, bounded, call, ec)) return 0;
   }
 }
 
 // After an attempt that failed with errno: whether there is another one, and how. It blocks in the call itself for a
-// slice first and then, when that was not enough, in poll with a waker; see slice.
-bool Stream::prepare_next(Attempt& attempt, const Traffic& traffic, Sliced& sliced, Call& call,
+// bounded_block first and then, when that was not enough, in poll with a waker; see bounded_block.
+bool Stream::prepare_next(Attempt& attempt, const Traffic& traffic, Bounded& bounded, Call& call,
                           std::error_code& ec) noexcept {
   const int cause = errno;
   if (!would_block(cause) && cause != EINTR) {
@@ -204,16 +204,17 @@ bool Stream::prepare_next(Attempt& attempt, const Traffic& traffic, Sliced& slic
     return false;
   }
   if (interrupted) {
-    attempt.may_block = attempt.may_block && call.may_block_for(slice);
+    attempt.may_block = attempt.may_block && call.may_block_for(bounded_block);
     return true;
   }
   attempt.has_blocked = attempt.has_blocked || attempt.may_block;
-  attempt.may_block = !attempt.has_blocked && call.may_block_for(slice) && slice_up(sliced, traffic.timeout_option);
+  attempt.may_block =
+      !attempt.has_blocked && call.may_block_for(bounded_block) && bound_blocking(bounded, traffic.timeout_option);
   return attempt.may_block || wait_until_ready(socket(), traffic.event, traffic.operation, call, ec);
 }
 
 std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec) {
-  const std::size_t read = move(reading, receive_sliced_, call, ec, [&](int socket, int flags) {
+  const std::size_t read = move(reading, receive_bounded_, call, ec, [&](int socket, int flags) {
     if (!to.is_single()) return receive_scattered(socket, to, flags);
     return sys("recv", ::recv, socket, static_cast<void*>(to.front().data()), to.front().size(), flags);
   });
@@ -227,7 +228,7 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
 }
 
 std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code& ec) {
-  return move(writing, send_sliced_, call, ec, [&](int socket, int flags) {
+  return move(writing, send_bounded_, call, ec, [&](int socket, int flags) {
     flags |= no_signal;
     if (!from.is_single()) return send_gathered(socket, from, flags);
     const std::size_t size = std::min(from.front().size(), largest_send);
@@ -278,15 +279,15 @@ Stream Stream::duplicate(std::error_code& ec) const noexcept {
   }
   is_duplicated_ = true;
   copy.is_duplicated_ = true;
-  copy.receive_sliced_ = receive_sliced_.load();
-  copy.send_sliced_ = send_sliced_.load();
+  copy.receive_bounded_ = receive_bounded_.load();
+  copy.send_bounded_ = send_bounded_.load();
   copy.was_reset_ = was_reset_.load();
   return copy;
 }
 
 PeerIdentity Stream::peer(std::error_code& ec) const noexcept { return peer_of(socket(), ec); }
 
-// A child knows nothing of slices: release() takes the socket time-out off again.
+// A child knows nothing of bounded blocks: release() takes the socket time-out off again.
 NativeHandle Stream::connect_for_child(const LocalAddress& address, const ConnectOptions& options,
                                        std::error_code& ec) {
   return connect(address, options, ec).release();

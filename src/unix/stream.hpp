@@ -61,10 +61,10 @@ class Stream {
   bool reach(const LocalAddress& address) noexcept;
   void make_blocking() const noexcept;
 
-  // One direction's socket time-out: whether it has been set to a slice, so that a blocking call comes back in time.
-  using Sliced = std::atomic<bool>;
+  // One direction's socket time-out: whether it bounds a blocking call, so that a blocking call comes back in time.
+  using Bounded = std::atomic<bool>;
 
-  bool slice_up(Sliced& sliced, int timeout_option) noexcept;
+  bool bound_blocking(Bounded& bounded, int timeout_option) noexcept;
 
   struct Traffic;
   static const Traffic reading;
@@ -77,12 +77,13 @@ class Stream {
   };
 
   template <class Transfer>
-  std::size_t move(const Traffic& traffic, Sliced& sliced, Call& call, std::error_code& ec, Transfer transfer);
-  bool prepare_next(Attempt& attempt, const Traffic& traffic, Sliced& sliced, Call& call, std::error_code& ec) noexcept;
+  std::size_t move(const Traffic& traffic, Bounded& bounded, Call& call, std::error_code& ec, Transfer transfer);
+  bool prepare_next(Attempt& attempt, const Traffic& traffic, Bounded& bounded, Call& call,
+                    std::error_code& ec) noexcept;
 
   std::atomic<int> socket_{-1};
-  Sliced receive_sliced_{false};
-  Sliced send_sliced_{false};
+  Bounded receive_bounded_{false};
+  Bounded send_bounded_{false};
   std::atomic<bool> was_reset_{false};               // the peer left with bytes of ours unread
   mutable std::atomic<bool> is_duplicated_{false};   // then the socket time-outs are not ours alone
   mutable std::atomic<bool> is_nonblocking_{false};  // as connect left it, until a call has to wait

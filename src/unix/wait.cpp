@@ -17,8 +17,9 @@ int to_milliseconds(Clock::duration time) noexcept {
 }  // namespace
 
 bool poll_with_waker(int descriptor, short events, Waker& waker, Clock::duration time) noexcept {
-  // No descriptor was left for a waker: look up as often as a slice, so that interruptions act in time all the same.
-  if (waker.descriptor() == -1) time = std::min<Clock::duration>(time, slice);
+  // No descriptor was left for a waker: look up as often as a bounded block lasts, so that interruptions act in time
+  // all the same.
+  if (waker.descriptor() == -1) time = std::min<Clock::duration>(time, bounded_block);
   pollfd polled[2] = {{descriptor, events, 0}, {waker.descriptor(), POLLIN, 0}};
   if (sys("poll", ::poll, static_cast<pollfd*>(polled), nfds_t{2}, to_milliseconds(time)) <= 0) return false;
   if (polled[1].revents != 0) waker.drain();

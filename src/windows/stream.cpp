@@ -91,12 +91,12 @@ std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::by
 }
 
 void Stream::await_capacity(const LocalAddress& address, Call& call, Clock::duration time) {
-  // WaitNamedPipe cannot be interrupted, so it gets short slices; 0 would mean the pipe's own default (its
+  // WaitNamedPipe cannot be interrupted, so it gets short waits; 0 would mean the pipe's own default (its
   // documentation).
-  constexpr std::chrono::milliseconds slice{10};
+  constexpr std::chrono::milliseconds longest_wait{10};
   const std::wstring name = to_wide(address.native());
   for (const Clock::time_point until = Clock::now() + time; Clock::now() < until;) {
-    const DWORD wait = std::max<DWORD>(1, to_milliseconds(std::min<Clock::duration>(slice, call.remaining())));
+    const DWORD wait = std::max<DWORD>(1, to_milliseconds(std::min<Clock::duration>(longest_wait, call.remaining())));
     if (sys("WaitNamedPipeW", ::WaitNamedPipeW, name.c_str(), wait)) return;
     if (::GetLastError() != ERROR_SEM_TIMEOUT || call.refused() != Interruption::none) return;
   }
