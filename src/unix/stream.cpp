@@ -142,10 +142,10 @@ std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
 // Linux: while the listener's backlog is full, connect waits as long as the send time-out and is woken when there is
 // room; with O_NONBLOCK it is EAGAIN at once, and nothing tells when to try again (connect(2)). Nearly always there is
 // room, and the first attempt needs no time-out to be set.
-bool Stream::reach(const LocalAddress& address) noexcept {
+bool Stream::attempt(const LocalAddress& address) noexcept {
   const SocketAddress to(address.native());
-  const auto attempt = [&] { return sys("connect", ::connect, socket(), to.get(), to.size) == 0; };
-  return attempt() || (would_block(errno) && bound_blocking(send_bounded_, SO_SNDTIMEO) && attempt());
+  const auto try_once = [&] { return sys("connect", ::connect, socket(), to.get(), to.size) == 0; };
+  return try_once() || (would_block(errno) && bound_blocking(send_bounded_, SO_SNDTIMEO) && try_once());
 }
 
 Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
@@ -153,7 +153,7 @@ Stream Stream::connect(const LocalAddress& address, const ConnectOptions& option
   Stream stream(open_socket(SOCK_STREAM | nonblocking_connect, ec).release());
   if (ec) return {};
   stream.is_nonblocking_.store(nonblocking_connect != 0, std::memory_order_relaxed);
-  if (stream.reach(address)) {
+  if (stream.attempt(address)) {
     check_listener(stream.socket(), options, ec);
   } else {
     // A signal came while it waited for room: as if there was none, so that the caller looks at the clock and tries

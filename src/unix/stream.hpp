@@ -58,7 +58,7 @@ class Stream {
  private:
   void take(Stream& other) noexcept;
   int socket() const noexcept { return socket_.load(std::memory_order_relaxed); }
-  bool reach(const LocalAddress& address) noexcept;
+  bool attempt(const LocalAddress& address) noexcept;
   void make_blocking() const noexcept;
 
   // One direction's socket time-out: whether it bounds a blocking call, so that a blocking call comes back in time.

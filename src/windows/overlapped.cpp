@@ -48,15 +48,15 @@ Completion finish(HANDLE file, OVERLAPPED& operation, Call& call) noexcept {
 
 namespace {
 
-struct Aside {
+struct HelperThread {
   void (*body)(void* context, Completion& completion);
   void* context;
   NativeWaker& waker;
   Completion completion{};
   std::atomic<bool> is_done{false};
 
-  static DWORD WINAPI run(void* aside) noexcept {
-    Aside& self = *static_cast<Aside*>(aside);
+  static DWORD WINAPI run(void* context) noexcept {
+    HelperThread& self = *static_cast<HelperThread*>(context);
     self.body(self.context, self.completion);
     self.is_done = true;
     self.waker.wake();
@@ -66,15 +66,16 @@ struct Aside {
 
 }  // namespace
 
-Completion run_aside(Call& call, void (*body)(void* context, Completion& completion), void* context) noexcept {
+Completion run_on_helper_thread(Call& call, void (*body)(void* context, Completion& completion),
+                                void* context) noexcept {
   constexpr std::chrono::milliseconds retry{1};
   const Waiter waiter(call);
-  Aside aside{body, context, waiter.waker()};
-  const Handle thread(sys("CreateThread", ::CreateThread, LPSECURITY_ATTRIBUTES{nullptr}, SIZE_T{0}, &Aside::run,
-                          static_cast<void*>(&aside), DWORD{0}, LPDWORD{nullptr}));
+  HelperThread helper{body, context, waiter.waker()};
+  const Handle thread(sys("CreateThread", ::CreateThread, LPSECURITY_ATTRIBUTES{nullptr}, SIZE_T{0}, &HelperThread::run,
+                          static_cast<void*>(&helper), DWORD{0}, LPDWORD{nullptr}));
   if (!thread.is_open()) return {::GetLastError()};
   Interruption why = Interruption::none;
-  while (!aside.is_done) {
+  while (!helper.is_done) {
     if (why == Interruption::none) why = call.refused();
     if (why != Interruption::none) {
       // Again and again: it fails while the thread has not begun its call.
@@ -82,11 +83,12 @@ Completion run_aside(Call& call, void (*body)(void* context, Completion& complet
     }
     waiter.waker().wait(why == Interruption::none ? call.remaining() : retry);
   }
-  sys("WaitForSingleObject", ::WaitForSingleObject, thread.get(), DWORD{INFINITE});  // it still uses `aside` to the end
-  if (aside.completion.error == ERROR_OPERATION_ABORTED) {
-    aside.completion.why = why == Interruption::none ? Interruption::canceled : why;
+  sys("WaitForSingleObject", ::WaitForSingleObject, thread.get(),
+      DWORD{INFINITE});  // it still uses `helper` to the end
+  if (helper.completion.error == ERROR_OPERATION_ABORTED) {
+    helper.completion.why = why == Interruption::none ? Interruption::canceled : why;
   }
-  return aside.completion;
+  return helper.completion;
 }
 
 }  // namespace localsocket::detail::windows_backend

@@ -38,12 +38,13 @@ Completion perform(HANDLE file, Call& call, Start start) noexcept {
 }
 
 /// Has a thread run `body(context, completion)`, and cancels that thread's I/O when the call ends.
-Completion run_aside(Call& call, void (*body)(void* context, Completion& completion), void* context) noexcept;
+Completion run_on_helper_thread(Call& call, void (*body)(void* context, Completion& completion),
+                                void* context) noexcept;
 
 /// Performs `body(completion)`, a system call that knows neither OVERLAPPED nor time, so that it ends with the call.
 template <class Body>
-Completion perform_aside(Call& call, Body body) noexcept {
-  return run_aside(
+Completion perform_on_helper_thread(Call& call, Body body) noexcept {
+  return run_on_helper_thread(
       call, [](void* context, Completion& completion) { (*static_cast<Body*>(context))(completion); }, &body);
 }
 

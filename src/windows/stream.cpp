@@ -81,7 +81,7 @@ NativeHandle Stream::connect_for_child(const LocalAddress& address, const Connec
 std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
                                     std::error_code& ec) {
   const auto size = static_cast<DWORD>(std::min<std::size_t>(bytes.size(), largest_write_to(handle)));
-  const Completion completion = perform_aside(call, [&](Completion& result) {
+  const Completion completion = perform_on_helper_thread(call, [&](Completion& result) {
     const bool written = sys("WriteFile", ::WriteFile, handle, static_cast<const void*>(bytes.data()), size,
                              &result.bytes, LPOVERLAPPED{nullptr});
     if (!written) result.error = ::GetLastError();
@@ -187,7 +187,7 @@ void Stream::shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept {
 
 bool Stream::drain(Call& call, std::error_code& ec) noexcept {
   // FlushFileBuffers has no OVERLAPPED (its documentation).
-  const Completion completion = perform_aside(call, [pipe = handle()](Completion& result) {
+  const Completion completion = perform_on_helper_thread(call, [pipe = handle()](Completion& result) {
     if (!sys("FlushFileBuffers", ::FlushFileBuffers, pipe)) result.error = ::GetLastError();
   });
   if (completion.why == Interruption::timed_out) return false;

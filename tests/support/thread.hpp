@@ -1,4 +1,4 @@
-// Threads of a test: run something aside, and know when it waits.
+// Threads of a test: run something on a thread of its own, and know when it waits.
 #pragma once
 
 #include <chrono>
@@ -107,7 +107,7 @@ class Async {
   std::jthread thread_;
 };
 
-/// Runs `body()` aside: `auto reading = run_async([&] { return read_some(stream, buffer); });`
+/// Runs `body()` on a thread of its own: `auto reading = run_async([&] { return read_some(stream, buffer); });`
 template <class Body>
 auto run_async(Body body) {
   return Async<decltype(body())>(std::move(body));
