@@ -21,14 +21,14 @@ class Connection {
   Connection(NativeStream&& native, const LocalAddress& local, const LocalAddress& peer) noexcept
       : native_(std::move(native)), local_(local), peer_(peer) {}
   ~Connection() {
-    if (permit_) close();  // first the handle, then the place
+    if (permit_) close();  // the handle first, then the permit
   }
 
   /// Before any call: which of the two directions this end has.
   void restrict(bool reads, bool writes) noexcept;
 
-  /// Before any call: the place that it leaves when it closes.
-  void hold(std::shared_ptr<ConnectionPermit> place) noexcept { permit_ = std::move(place); }
+  /// Before any call: the permit that it releases when it closes.
+  void hold(std::shared_ptr<ConnectionPermit> permit) noexcept { permit_ = std::move(permit); }
 
   std::size_t read_some(const ReadBuffers& to, const Wait& wait, std::error_code& ec);
   std::size_t write_some(const WriteBuffers& from, const Wait& wait, std::error_code& ec);
