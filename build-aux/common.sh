@@ -60,6 +60,12 @@ need_native() {
     'nlohmann-json3-dev: pkg-config --exists nlohmann_json'
 }
 
+# The model checker.
+need_models() {
+  need 'spin: command -v spin' \
+    'gcc: command -v gcc'
+}
+
 # What the benchmarks compare with and count by.
 want_peers() {
   want 'strace: command -v strace' \

@@ -67,7 +67,7 @@ def main(logs):
                 if not inside:
                     add("passed", name)
             elif result == "SKIP":
-                add("skipped", name)
+                add("skipped", name, entry.get("stdout", "").strip() or "no reason given")
             elif not any(event == "FAILED" for _, event, _ in inside):
                 # Every case passed, and yet the program failed: a sanitizer's report, or a crash at exit.
                 add("failed", name, result)

@@ -21,6 +21,7 @@ esac
 for platform in $platforms; do
   "need_$platform"
 done
+[ "$platforms" = windows ] || need_models
 
 # run PLATFORM TIMEOUT_MULTIPLIER [meson option...]
 run() {
