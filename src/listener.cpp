@@ -12,9 +12,12 @@ const LocalAddress unnamed;
 std::error_code check(const LocalAddress& address, const ListenOptions& options) {
   if (address.is_unnamed()) return detail::error(Operation::bind, Errc::invalid_address);
   constexpr std::size_t largest_buffer = std::size_t{1} << 30;
-  const bool valid = options.backlog >= 1 && options.backlog <= 4096 && options.max_connections != 0U &&
-                     options.buffer_size != 0U && options.buffer_size.value_or(1) <= largest_buffer;
+  const unsigned backlog = options.backlog.value_or(1);
+  const bool valid = backlog >= 1 && backlog <= 4096 && options.max_connections != 0U && options.buffer_size != 0U &&
+                     options.buffer_size.value_or(1) <= largest_buffer;
   if (!valid) return detail::error(Operation::bind, std::errc::invalid_argument);
+  const bool can = options.group.empty() && options.type == Type::stream;
+  if (!can) return detail::error(Operation::bind, std::errc::operation_not_supported);
   return detail::check_options(address, options);
 }
 

@@ -112,7 +112,7 @@ TEST(PeerIdentity, OfASystemOrAnotherUserIsNotTheCurrentUser) {
 
 TEST(SameUser, IsAcceptedByWhoDemandsIt) {
   LocalListener listener = listening();
-  LocalStream client = LocalStream::connect(listener.local_address(), 1s, {.require_same_user = true});
+  LocalStream client = LocalStream::connect(listener.local_address(), 1s, {.trust = Trust::same_user});
   LocalStream server = listener.accept();
   expect_connected(client, server);
 }

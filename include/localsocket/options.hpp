@@ -1,10 +1,11 @@
 // What can be asked of a listener and of a connect: aggregates, so {.access = Access::everyone} is all it takes.
 #pragma once
 
-#include <any>
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <string>
+#include <utility>
 
 namespace localsocket {
 
@@ -12,7 +13,8 @@ namespace localsocket {
 enum class Access {
   current_user,  ///< this user only (and the system itself); remote clients never. An abstract name has no
                  ///< permissions, so anyone can connect to it: look at the accepted stream's peer()
-  everyone,      ///< every user of this machine
+  current_user_any_privilege,  ///< the same, and an elevated server lets the user's plain programs in (Windows)
+  everyone,                    ///< every user of this machine
 };
 
 /// What bind() does when something is already at the address.
@@ -30,18 +32,54 @@ enum class Direction {
   server_to_client,
 };
 
-/// What is asked of a listener:
+/// What a connection carries. Packets are operation_not_supported so far.
+enum class Type {
+  stream,   ///< bytes, without boundaries
+  packets,  ///< the system's own messages
+};
+
+/// What a Unix listener can be asked for; other platforms do not look at it.
+struct PosixListenOptions {
+  /// The permission bits of the socket file, at most 0777, instead of those of Access. The umask does not count. Not
+  /// for abstract names.
+  std::optional<unsigned> mode = std::nullopt;
+};
+
+/// What a Windows listener can be asked for; other platforms do not look at it.
+struct WindowsListenOptions {
+  /// The security descriptor in its string form, in UTF-8, instead of that of Access. bind gives invalid_argument for
+  /// one that does not parse.
+  std::string sddl = {};
+  /// Lets both ends shut down writing: a message-type pipe that is read as bytes, and an empty message is the end of
+  /// the stream, as go-winio's CloseWrite has it. A client needs no option. An empty message of a foreign writer is the
+  /// end, too.
+  bool half_close = false;
+  /// Lets clients on other machines in, if the security descriptor does.
+  bool accept_remote = false;
+  /// FILE_FLAG_WRITE_THROUGH, for pipes between two machines.
+  bool write_through = false;
+  /// Child processes that inherit handles get those of the listener and of accepted streams.
+  bool inheritable = false;
+  /// The pipe's buffers in bytes, 1 to 2^30, as the listener sees them, instead of buffer_size.
+  std::optional<std::size_t> in_buffer_size = std::nullopt;
+  std::optional<std::size_t> out_buffer_size = std::nullopt;
+};
+
+/// What is asked of a listener. One source names both platforms, and each looks at its own:
 ///
 ///     LocalListener::bind("app", {.access = Access::everyone, .backlog = 100});
 ///     LocalListener::bind("log", {.max_connections = 10, .direction = Direction::client_to_server});
-///     LocalListener::bind("/run/app.sock", {.existing = Existing::replace, .buffer_size = 1 << 20});
+///     LocalListener::bind("app", {.posix = {.mode = 0660}, .windows = {.sddl = "D:P(A;;FA;;;BA)"}});
 struct ListenOptions {
   /// Set before anyone can connect.
   Access access = Access::current_user;
+  /// Lets one group in as well: a group on Unix, an account or a SID on Windows. operation_not_supported so far.
+  std::string group = {};
   /// A second listener gets errc::address_in_use, and nothing is changed, unless this says otherwise.
   Existing existing = Existing::reclaim_stale;
-  /// Clients that may wait for accept: 1 to 4096. Windows keeps this many pipe instances ready.
-  unsigned backlog = 32;
+  /// Clients that may wait for accept, 1 to 4096. Windows keeps this many pipe instances ready. Unless set, what suits
+  /// the platform: as many as a Unix system lets wait, and a small number of pipe instances.
+  std::optional<unsigned> backlog = std::nullopt;
   /// How many accepted streams may be open at once, at least 1; further clients wait. Unless set, any number.
   std::optional<unsigned> max_connections = std::nullopt;
   /// What is offered; a client that asks for more is refused at connect. Not for abstract names.
@@ -49,23 +87,70 @@ struct ListenOptions {
   /// The connection's buffer in bytes, per direction: 1 to 2^30. Unless set, pipes have 64 KiB and sockets what the
   /// system gives.
   std::optional<std::size_t> buffer_size = std::nullopt;
-  /// What only one platform has, such as `windows::ListenExtras{.half_close = true}` (windows/listen_extras.hpp) or
-  /// `posix::ListenExtras{.mode = 0660}` (unix/listen_extras.hpp). Elsewhere bind gives operation_not_supported.
-  std::any extras = {};
+  Type type = Type::stream;
+  PosixListenOptions posix = {};
+  WindowsListenOptions windows = {};
+};
+
+/// Who may own the listener that a client talks to: `Trust::same_user`, `Trust::account("postgres")`.
+class Trust {
+ public:
+  enum Who {
+    same_user,   ///< the user that this process runs as
+    privileged,  ///< root, SYSTEM, the administrators, or this user. operation_not_supported so far
+    anyone,
+  };
+
+  Trust(Who who) noexcept : who_(who) {}  // NOLINT: implicit by design
+
+  /// That user: a name or a number on Unix, an account or a SID on Windows. operation_not_supported so far.
+  static Trust account(std::string name) {
+    Trust trust(anyone);
+    trust.account_ = std::move(name);
+    return trust;
+  }
+
+  /// Of an account its name, and who() does not count; else nothing.
+  const std::optional<std::string>& account_name() const noexcept { return account_; }
+  Who who() const noexcept { return who_; }
+
+  friend bool operator==(const Trust& a, const Trust& b) noexcept {
+    return a.who_ == b.who_ && a.account_ == b.account_;
+  }
+
+ private:
+  Who who_;
+  std::optional<std::string> account_;
+};
+
+/// What a Windows server may do in the name of a client (the impersonation levels of CreateFile).
+enum class Impersonation {
+  identification,  ///< learn who it is
+  anonymous,       ///< nothing; it does not even learn who it is
+  impersonation,   ///< act as the client on its machine
+  delegation,      ///< act as the client on other machines, too
+};
+
+/// What a Windows client can be asked for; other platforms do not look at it.
+struct WindowsConnectOptions {
+  Impersonation impersonation = Impersonation::identification;
 };
 
 /// What is asked of a connect:
 ///
-///     LocalStream::connect("app", 5s, {.require_same_user = true});
+///     LocalStream::connect("app", 5s, {.trust = Trust::same_user});
 ///     LocalStream::connect("log", 5s, {.direction = Direction::client_to_server});
 struct ConnectOptions {
   /// How often connect() looks again while nobody listens, at the latest; it looks sooner in the first milliseconds.
   /// Above zero.
   std::chrono::milliseconds poll_interval{200};
-  /// Whether a listener that another user owns is refused, with permission_denied and before a byte is sent.
-  bool require_same_user = false;
+  /// Who may own the listener: others are refused, with permission_denied and before a byte is sent. Unless set,
+  /// anyone.
+  std::optional<Trust> trust = std::nullopt;
   /// What is asked for: no more than the listener offers, or it is permission_denied.
   Direction direction = Direction::duplex;
+  Type type = Type::stream;
+  WindowsConnectOptions windows = {};
 };
 
 /// Which direction of a stream ends.

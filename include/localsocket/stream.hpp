@@ -136,7 +136,7 @@ class LOCALSOCKET_EXPORT LocalStream {
   void cancel() noexcept;
 
   /// Ends a direction: after `write` the peer reads the end of the stream; after `read` our reads do.
-  /// Errors: operation_not_supported (a byte-type pipe cannot; see windows::ListenExtras), Errc::closed.
+  /// Errors: operation_not_supported (a byte-type pipe cannot; see WindowsListenOptions), Errc::closed.
   ///
   ///     stream.write_all(request);
   ///     stream.shutdown(Shutdown::write);  // the peer reads the request and the end; then it answers

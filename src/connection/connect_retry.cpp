@@ -5,6 +5,14 @@
 #include <algorithm>
 
 namespace localsocket::detail {
+namespace {
+
+bool is_supported(const ConnectOptions& options) noexcept {
+  const Trust trust = options.trust.value_or(Trust::anyone);
+  return options.type == Type::stream && !trust.account_name() && trust.who() != Trust::privileged;
+}
+
+}  // namespace
 
 bool ConnectRetry::begins(std::error_code& ec) noexcept {
   has_begun_ = true;
@@ -12,6 +20,8 @@ bool ConnectRetry::begins(std::error_code& ec) noexcept {
     ec = error(Operation::connect, Errc::invalid_address);
   } else if (options_.poll_interval <= std::chrono::milliseconds::zero()) {
     ec = error(Operation::connect, std::errc::invalid_argument);
+  } else if (!is_supported(options_)) {
+    ec = error(Operation::connect, std::errc::operation_not_supported);
   } else if (const Interruption why = call_.begin(); why != Interruption::none) {
     ec = error(Operation::connect, why);
   } else {

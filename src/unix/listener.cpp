@@ -6,20 +6,15 @@
 
 #include "backend.hpp"
 
-#include <localsocket/unix/listen_extras.hpp>
-
 namespace localsocket::detail {
 
 std::error_code check_options(const LocalAddress& address, const ListenOptions& options) {
   const bool is_abstract = address.native().front() == '\0';
-  const auto* extras = std::any_cast<posix::ListenExtras>(&options.extras);
+  if (options.posix.mode.value_or(0) > 0777) return error(Operation::bind, std::errc::invalid_argument);
   // An abstract name cannot be renamed, replaced or protected.
-  const bool can = !(is_abstract && (options.direction != Direction::duplex || options.existing == Existing::replace ||
-                                     extras != nullptr)) &&
-                   (extras != nullptr || !options.extras.has_value());
-  if (!can) return error(Operation::bind, std::errc::operation_not_supported);
-  const bool valid = extras == nullptr || !extras->mode || *extras->mode <= 0777;
-  return valid ? std::error_code() : error(Operation::bind, std::errc::invalid_argument);
+  const bool can = !is_abstract || (options.direction == Direction::duplex && options.existing != Existing::replace &&
+                                    !options.posix.mode);
+  return can ? std::error_code() : error(Operation::bind, std::errc::operation_not_supported);
 }
 
 namespace unix_backend {
@@ -47,7 +42,7 @@ Listener Listener::bind(const LocalAddress& address, const ListenOptions& option
   } else {
     const SocketAddress to(native);
     if (sys("bind", ::bind, listener.handle(), to.get(), to.size) != 0 ||
-        sys("listen", ::listen, listener.handle(), static_cast<int>(options.backlog)) != 0) {
+        sys("listen", ::listen, listener.handle(), queue_length(options)) != 0) {
       ec = last_error(Operation::bind);
     }
   }

@@ -3,8 +3,6 @@
 #include "offer.hpp"
 #include "system.hpp"
 
-#include <localsocket/unix/listen_extras.hpp>
-
 #include <utility>
 
 #include <sys/file.h>
@@ -117,12 +115,8 @@ std::string temporary_name(const std::string& path, Direction direction) {
 /// before bind and which does nothing to the file after it.
 void open_for_business(int socket, const std::string& path, const ListenOptions& options,
                        std::error_code& ec) noexcept {
-  const auto* extras = std::any_cast<posix::ListenExtras>(&options.extras);
-  const mode_t mode = extras != nullptr && extras->mode    ? static_cast<mode_t>(*extras->mode)
-                      : options.access == Access::everyone ? mode_t{0666}
-                                                           : mode_t{0600};
-  if (sys("chmod", ::chmod, path.c_str(), mode) != 0 ||
-      sys("listen", ::listen, socket, static_cast<int>(options.backlog)) != 0) {
+  const auto mode = static_cast<mode_t>(options.posix.mode.value_or(options.access == Access::everyone ? 0666 : 0600));
+  if (sys("chmod", ::chmod, path.c_str(), mode) != 0 || sys("listen", ::listen, socket, queue_length(options)) != 0) {
     ec = last_error(Operation::bind);
   }
 }

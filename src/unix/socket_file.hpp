@@ -21,6 +21,11 @@ struct FileId {
   bool operator==(const FileId&) const = default;
 };
 
+/// What listen() is given: by default as much as bind takes. The system caps it (listen(2)).
+inline int queue_length(const ListenOptions& options) noexcept {
+  return static_cast<int>(options.backlog.value_or(4096));
+}
+
 class SocketFile {
  public:
   SocketFile() noexcept = default;

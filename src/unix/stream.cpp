@@ -52,7 +52,7 @@ int take_socket_error(int socket) noexcept {
 /// Refuses a listener that is not what the options ask for.
 void check_listener(int socket, const ConnectOptions& options, std::error_code& ec) noexcept {
   ec = check_offer(socket, options.direction);
-  if (ec || !options.require_same_user) return;
+  if (ec || options.trust != Trust::same_user) return;
   const PeerIdentity owner = peer_of(socket, ec);
   if (!ec && !is_current_user(owner)) ec = error(Operation::connect, std::errc::permission_denied);
 }

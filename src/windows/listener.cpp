@@ -6,8 +6,6 @@
 
 #include "backend.hpp"
 
-#include <localsocket/windows/listen_extras.hpp>
-
 #include <algorithm>
 #include <mutex>
 #include <vector>
@@ -15,12 +13,21 @@
 namespace localsocket::detail {
 
 std::error_code check_options(const LocalAddress&, const ListenOptions& options) {
-  const bool is_ours = std::any_cast<windows::ListenExtras>(&options.extras) != nullptr || !options.extras.has_value();
-  const bool can = is_ours && options.existing != Existing::replace;  // a pipe's name cannot be taken from its owner
+  for (const auto& size : {options.windows.in_buffer_size, options.windows.out_buffer_size}) {
+    const bool valid = size != 0U && size.value_or(1) <= windows_backend::largest_buffer_size;
+    if (!valid) return error(Operation::bind, std::errc::invalid_argument);
+  }
+  const bool can = options.existing != Existing::replace;  // a pipe's name cannot be taken from its owner
   return can ? std::error_code() : error(Operation::bind, std::errc::operation_not_supported);
 }
 
 namespace windows_backend {
+namespace {
+
+// How many instances wait for clients unless the backlog says it. A client that finds none waits for the next.
+constexpr unsigned default_backlog = 32;
+
+}  // namespace
 
 /// One pipe instance, and the ConnectNamedPipe that waits for its client.
 class Listener::Instance {
@@ -203,7 +210,7 @@ Listener Listener::bind(const LocalAddress& address, const ListenOptions& option
   PipeMaker maker(to_wide(address.native()), options, ec);
   if (ec) return {};
   Listener listener;
-  listener.instances_ = std::make_unique<Instances>(std::move(maker), options.backlog);
+  listener.instances_ = std::make_unique<Instances>(std::move(maker), options.backlog.value_or(default_backlog));
   listener.instances_->fill(true, ec);
   // The name is ours with the first instance; the others may follow later.
   if (listener.handle() == invalid_handle) return {};
@@ -217,7 +224,7 @@ Listener Listener::adopt(NativeHandle handle, const LocalAddress& address, std::
   PipeMaker maker(to_wide(address.native()), {}, ec);
   if (ec) return {};
   Listener listener;
-  listener.instances_ = std::make_unique<Instances>(std::move(maker), ListenOptions().backlog);
+  listener.instances_ = std::make_unique<Instances>(std::move(maker), default_backlog);
   listener.instances_->add(Handle(handle));
   return listener;
 }

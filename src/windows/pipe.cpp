@@ -2,8 +2,6 @@
 
 #include "peer.hpp"
 
-#include <localsocket/windows/listen_extras.hpp>
-
 #include <memory>
 #include <vector>
 
@@ -38,8 +36,7 @@ namespace {
 
 /// The security descriptor's text: this user and SYSTEM may do everything, and everyone, if so asked, may connect.
 std::wstring descriptor_text(const ListenOptions& options, std::error_code& ec) {
-  const auto* extras = std::any_cast<windows::ListenExtras>(&options.extras);
-  if (extras != nullptr && !extras->sddl.empty()) return to_wide(extras->sddl);
+  if (!options.windows.sddl.empty()) return to_wide(options.windows.sddl);
   const std::wstring user = to_wide(current_user(ec));
   // The owner by name: an administrator's objects would else belong to the group of administrators. P: nothing is
   // inherited.
@@ -75,11 +72,25 @@ DWORD access_of_client(Direction direction) noexcept {
   return GENERIC_READ | GENERIC_WRITE;
 }
 
+/// CreateFile's flags for what the server may do in our name; without SECURITY_SQOS_PRESENT it could act as us.
+DWORD quality_of_service(Impersonation impersonation) noexcept {
+  switch (impersonation) {
+    case Impersonation::identification:
+      break;
+    case Impersonation::anonymous:
+      return SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS;
+    case Impersonation::impersonation:
+      return SECURITY_SQOS_PRESENT | SECURITY_IMPERSONATION;
+    case Impersonation::delegation:
+      return SECURITY_SQOS_PRESENT | SECURITY_DELEGATION;
+  }
+  return SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION;
+}
+
 Handle open(const std::wstring& name, DWORD access, DWORD flags, SECURITY_ATTRIBUTES* security,
             std::error_code& ec) noexcept {
-  // The server may learn who we are, but not act as us.
-  Handle pipe(sys("CreateFileW", ::CreateFileW, name.c_str(), access, DWORD{0}, security, DWORD{OPEN_EXISTING},
-                  flags | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, HANDLE{nullptr}));
+  Handle pipe(sys("CreateFileW", ::CreateFileW, name.c_str(), access, DWORD{0}, security, DWORD{OPEN_EXISTING}, flags,
+                  HANDLE{nullptr}));
   if (!pipe.is_open()) ec = last_error(Operation::connect);
   return pipe;
 }
@@ -87,11 +98,15 @@ Handle open(const std::wstring& name, DWORD access, DWORD flags, SECURITY_ATTRIB
 }  // namespace
 
 PipeMaker::PipeMaker(std::wstring name, const ListenOptions& options, std::error_code& ec)
-    : name_(std::move(name)),
-      access_(access_of_server(options.direction)),
-      buffer_size_(static_cast<DWORD>(options.buffer_size.value_or(default_buffer_size))) {
-  const auto* extras = std::any_cast<windows::ListenExtras>(&options.extras);
-  if (extras != nullptr && extras->half_close) type_ = PIPE_TYPE_MESSAGE;
+    : name_(std::move(name)), is_inheritable_(options.windows.inheritable) {
+  const WindowsListenOptions& windows = options.windows;
+  const std::size_t buffer_size = options.buffer_size.value_or(default_buffer_size);
+  in_buffer_size_ = static_cast<DWORD>(windows.in_buffer_size.value_or(buffer_size));
+  out_buffer_size_ = static_cast<DWORD>(windows.out_buffer_size.value_or(buffer_size));
+  open_mode_ = access_of_server(options.direction) | FILE_FLAG_OVERLAPPED |
+               (windows.write_through ? FILE_FLAG_WRITE_THROUGH : 0);
+  pipe_mode_ = (windows.half_close ? PIPE_TYPE_MESSAGE : PIPE_TYPE_BYTE) | PIPE_READMODE_BYTE | PIPE_WAIT |
+               (windows.accept_remote ? PIPE_ACCEPT_REMOTE_CLIENTS : PIPE_REJECT_REMOTE_CLIENTS);
   const std::wstring text = descriptor_text(options, ec);
   if (ec) return;
   void* descriptor = nullptr;
@@ -103,11 +118,10 @@ PipeMaker::PipeMaker(std::wstring name, const ListenOptions& options, std::error
 }
 
 Handle PipeMaker::make(bool first, std::error_code& ec) const noexcept {
-  SECURITY_ATTRIBUTES security{sizeof security, descriptor_.get(), FALSE};
-  const DWORD open_mode = access_ | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
-  const DWORD pipe_mode = type_ | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS;
-  Handle pipe(sys("CreateNamedPipeW", ::CreateNamedPipeW, name_.c_str(), open_mode, pipe_mode,
-                  DWORD{PIPE_UNLIMITED_INSTANCES}, buffer_size_, buffer_size_, DWORD{0}, &security));
+  SECURITY_ATTRIBUTES security{sizeof security, descriptor_.get(), is_inheritable_};
+  const DWORD open_mode = open_mode_ | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
+  Handle pipe(sys("CreateNamedPipeW", ::CreateNamedPipeW, name_.c_str(), open_mode, pipe_mode_,
+                  DWORD{PIPE_UNLIMITED_INSTANCES}, out_buffer_size_, in_buffer_size_, DWORD{0}, &security));
   if (!pipe.is_open()) {
     ec = last_error(Operation::bind);
   } else if (first && is_not_alone(pipe.get())) {
@@ -117,13 +131,15 @@ Handle PipeMaker::make(bool first, std::error_code& ec) const noexcept {
   return pipe;
 }
 
-Handle open_client(const std::wstring& name, Direction direction, std::error_code& ec) noexcept {
-  return open(name, access_of_client(direction), FILE_FLAG_OVERLAPPED, nullptr, ec);
+Handle open_client(const std::wstring& name, const ConnectOptions& options, std::error_code& ec) noexcept {
+  return open(name, access_of_client(options.direction),
+              FILE_FLAG_OVERLAPPED | quality_of_service(options.windows.impersonation), nullptr, ec);
 }
 
-Handle open_client_for_child(const std::wstring& name, std::error_code& ec) noexcept {
+Handle open_client_for_child(const std::wstring& name, const ConnectOptions& options, std::error_code& ec) noexcept {
   SECURITY_ATTRIBUTES inheritable{sizeof inheritable, nullptr, TRUE};
-  return open(name, access_of_client(Direction::client_to_server), 0, &inheritable, ec);
+  return open(name, access_of_client(Direction::client_to_server), quality_of_service(options.windows.impersonation),
+              &inheritable, ec);
 }
 
 std::error_code check_pipe(HANDLE handle, bool should_listen) noexcept {

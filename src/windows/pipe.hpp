@@ -14,6 +14,7 @@ namespace localsocket::detail::windows_backend {
 inline constexpr std::string_view local_prefix = R"(\\.\pipe\)";
 
 inline constexpr std::size_t default_buffer_size = 64 * 1024;
+inline constexpr std::size_t largest_buffer_size = std::size_t{1} << 30;
 
 /// What all instances of one pipe have in common.
 class PipeMaker {
@@ -32,16 +33,18 @@ class PipeMaker {
   };
 
   std::wstring name_;
-  DWORD access_ = PIPE_ACCESS_DUPLEX;
-  DWORD type_ = PIPE_TYPE_BYTE;
-  DWORD buffer_size_ = default_buffer_size;
+  DWORD open_mode_ = 0;
+  DWORD pipe_mode_ = 0;
+  DWORD in_buffer_size_ = default_buffer_size;
+  DWORD out_buffer_size_ = default_buffer_size;
+  bool is_inheritable_ = false;
   std::unique_ptr<void, LocalFreer> descriptor_;
 };
 
 /// Opens the client's end.
-Handle open_client(const std::wstring& name, Direction direction, std::error_code& ec) noexcept;
+Handle open_client(const std::wstring& name, const ConnectOptions& options, std::error_code& ec) noexcept;
 /// The same for a child's standard output: synchronous, inheritable, and only to be written to.
-Handle open_client_for_child(const std::wstring& name, std::error_code& ec) noexcept;
+Handle open_client_for_child(const std::wstring& name, const ConnectOptions& options, std::error_code& ec) noexcept;
 
 /// operation_not_supported unless it is an end of a named pipe opened for overlapped I/O; Errc::closed for no handle.
 std::error_code check_pipe(HANDLE handle, bool should_listen) noexcept;

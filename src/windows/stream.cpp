@@ -59,21 +59,21 @@ std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
   Handle server = maker.make(true, ec);
   if (ec) return {};
   // The instance listens from birth and is connected when the client is: ConnectNamedPipe would only say so (535).
-  Handle client = open_client(name, Direction::duplex, ec);
+  Handle client = open_client(name, {}, ec);
   if (ec) return {};
   return {Stream(server.release()), Stream(client.release())};
 }
 
 Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
-  Stream stream(open_client(to_wide(address.native()), options.direction, ec).release());
-  if (!ec && options.require_same_user) check_owner(stream.handle(), ec);
+  Stream stream(open_client(to_wide(address.native()), options, ec).release());
+  if (!ec && options.trust == Trust::same_user) check_owner(stream.handle(), ec);
   return ec ? Stream() : std::move(stream);
 }
 
 NativeHandle Stream::connect_for_child(const LocalAddress& address, const ConnectOptions& options,
                                        std::error_code& ec) {
-  Handle pipe = open_client_for_child(to_wide(address.native()), ec);
-  if (!ec && options.require_same_user) check_owner(pipe.get(), ec);
+  Handle pipe = open_client_for_child(to_wide(address.native()), options, ec);
+  if (!ec && options.trust == Trust::same_user) check_owner(pipe.get(), ec);
   return ec ? invalid_handle : pipe.release();
 }
 

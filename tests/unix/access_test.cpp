@@ -2,8 +2,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <localsocket/unix/listen_extras.hpp>
-#include <localsocket/windows/listen_extras.hpp>
 #include <string>
 
 #include "support/differences.hpp"
@@ -19,7 +17,7 @@ class UnixAccess : public ::testing::Test {
  protected:
   UnixAccess() { ::chmod(directory.path().c_str(), 0755); }
 
-  static ListenOptions with_mode(unsigned mode) { return {.extras = posix::ListenExtras{.mode = mode}}; }
+  static ListenOptions with_mode(unsigned mode) { return {.posix = {.mode = mode}}; }
 
   const TemporaryDirectory directory;
   const std::string path = directory / "echo.sock";
@@ -41,8 +39,8 @@ TEST_F(UnixAccess, AModeStandsInsteadOfThatOfAccess) {
   EXPECT_EQ(mode_of(path), 0640U);
 }
 
-TEST_F(UnixAccess, ExtrasWithoutAModeChangeNothing) {
-  const LocalListener listener = LocalListener::bind(path, {.extras = posix::ListenExtras{}});
+TEST_F(UnixAccess, OptionsWithoutAModeChangeNothing) {
+  const LocalListener listener = LocalListener::bind(path, {.posix = {}});
   EXPECT_EQ(mode_of(path), 0600U);
 }
 
@@ -53,10 +51,10 @@ TEST_F(UnixAccess, WhatIsNoModeIsInvalidAndNothingIsLeft) {
   }
 }
 
-TEST_F(UnixAccess, ExtrasOfWindowsAreNotSupported) {
-  EXPECT_CODE(bind_outcome(path, {.extras = windows::ListenExtras{.half_close = false, .sddl = {}}}),
-              std::errc::operation_not_supported);
-  EXPECT_FALSE(exists(path));
+TEST_F(UnixAccess, OptionsOfWindowsAreNotLookedAt) {
+  const LocalListener listener = LocalListener::bind(
+      path, {.windows = {.sddl = "no security descriptor", .half_close = true, .in_buffer_size = 0}});
+  EXPECT_EQ(mode_of(path), 0600U);
 }
 
 /// What another user sees.
@@ -115,7 +113,7 @@ TEST_F(OtherUser, IsKnownByWhoAccepts) {
 
 TEST_F(OtherUser, WhoDemandsTheSameUserSendsNoByteToASquatter) {
   LocalListener squatter = LocalListener::bind(path, {.access = Access::everyone});
-  EXPECT_EQ(connect_as_other({.require_same_user = true}), "permission denied");
+  EXPECT_EQ(connect_as_other({.trust = Trust::same_user}), "permission denied");
   LocalStream server = squatter.accept(soon());
   EXPECT_EQ(text_until_end(server), "");
 }
@@ -125,7 +123,7 @@ TEST_F(OtherUser, AsTheParentOfAnOutputIsAskedForTheSameUserToo) {
   EXPECT_EQ(as_user(unused_user(),
                     [&]() -> std::string {
                       std::error_code ec;
-                      ChildOutput::connect(path, 0s, {.require_same_user = true}, ec);
+                      ChildOutput::connect(path, 0s, {.trust = Trust::same_user}, ec);
                       return ec == std::errc::permission_denied ? "permission denied" : ec.message();
                     }),
             "permission denied");

@@ -1,8 +1,6 @@
 // Who may connect, by the access list that is read back entry by entry.
 #include <windows.h>
 
-#include <localsocket/unix/listen_extras.hpp>
-#include <localsocket/windows/listen_extras.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,9 +48,7 @@ TEST(PipeSecurity, GivesThisUserAndTheSystemAllRightsAndHasNoOtherEntry) {
   for (const auto& entry : security.entries()) EXPECT_TRUE(is_all(entry.access)) << entry.who << entry.access;
 }
 
-ListenOptions with_sddl(const std::string& sddl) {
-  return {.extras = windows::ListenExtras{.half_close = false, .sddl = sddl}};
-}
+ListenOptions with_sddl(const std::string& sddl) { return {.windows = {.sddl = sddl}}; }
 
 TEST(PipeSecurity, IsWhatTheTextSays) {
   constexpr const char* authenticated_users = "S-1-5-11";
@@ -80,9 +76,10 @@ TEST(PipeSecurity, OfATextThatDoesNotParseIsInvalidAndNothingIsLeft) {
   EXPECT_CODE(bind_outcome(address, {.existing = Existing::fail}), success);
 }
 
-TEST(PipeSecurity, ExtrasOfUnixAreNotSupported) {
-  EXPECT_CODE(bind_outcome(LocalAddress::unique(), {.extras = posix::ListenExtras{}}),
-              std::errc::operation_not_supported);
+TEST(PipeSecurity, OptionsOfUnixAreNotLookedAt) {
+  const LocalListener listener = listening({.posix = {.mode = ~0U}});
+  const Security security(listener.native_handle());
+  EXPECT_THAT(security.who(), ::testing::UnorderedElementsAre(current_user(), system_sid));
 }
 
 TEST(PipePeer, IsTheCurrentUsersSid) {

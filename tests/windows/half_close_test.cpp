@@ -2,7 +2,6 @@
 #include <windows.h>
 
 #include <algorithm>
-#include <localsocket/windows/listen_extras.hpp>
 #include <string>
 #include <utility>
 
@@ -13,7 +12,7 @@
 namespace localsocket::test {
 namespace {
 
-ListenOptions with_half_close() { return {.extras = windows::ListenExtras{.half_close = true, .sddl = {}}}; }
+ListenOptions with_half_close() { return {.windows = {.half_close = true}}; }
 
 enum class Who { client, server };
 
