@@ -111,7 +111,7 @@ TEST(ChildOutput, StopEndsAWriteOfTheParentThatWaits) {
     output.write_all(bytes, stop.get_token(), ec);
     return ec;
   });
-  writing.wait_until_blocked_for(long_wait);
+  writing.wait_until_blocked(Moment::late);
   stop.request_stop();
   EXPECT_TRUE(writing.finished_within(soon()));
   EXPECT_CODE(writing.result(), std::errc::operation_canceled);

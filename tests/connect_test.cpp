@@ -147,7 +147,7 @@ TEST(Connect, ToAFullListenerGetsInWhenThereIsRoom) {
   LocalListener listener = listening({.backlog = 2});
   auto waiting = fill_backlog(listener);
   auto connecting = run_async([&] { return connect(listener.local_address(), 10s); });
-  connecting.wait_until_blocked_for(long_wait);
+  connecting.wait_until_blocked();
   EXPECT_FALSE(connecting.finished());
   std::vector<LocalStream> accepted;
   for (std::size_t i = 0; i < waiting.size(); ++i) accepted.push_back(listener.accept(soon()));
@@ -171,7 +171,7 @@ TEST(Connect, ToAListenerThatClosesWhileItIsFullEndsRefused) {
   const LocalAddress address = listener.local_address();
   auto waiting = fill_backlog(listener);
   auto connecting = run_async([&] { return connect(address, 500ms).ec; });
-  connecting.wait_until_blocked_for(long_wait);
+  connecting.wait_until_blocked();
   waiting.clear();
   listener.close();
   EXPECT_CODE(connecting.result(), std::errc::connection_refused);
@@ -206,7 +206,7 @@ TEST(Connect, AStopRequestWhileTheListenerIsFullEndsIt) {
   const auto waiting = fill_backlog(listener);
   std::stop_source stop;
   auto connecting = run_async([&] { return connect(listener.local_address(), {1h, stop.get_token()}).ec; });
-  connecting.wait_until_blocked_for(long_wait);
+  connecting.wait_until_blocked();
   EXPECT_FALSE(connecting.finished());
   stop.request_stop();
   EXPECT_TRUE(connecting.finished_within(soon()));

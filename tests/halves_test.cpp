@@ -152,7 +152,7 @@ TEST_P(Halves, ClosingTheReaderEndsACallThatWaits) {
     reader.read_some(byte, {}, ec);
     return ec;
   });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
   reader.close();
   EXPECT_TRUE(reading.finished_within(soon()));
   EXPECT_CODE(reading.result(), Errc::closed);
@@ -167,7 +167,7 @@ TEST_P(Halves, ClosingTheWriterEndsACallThatWaits) {
     writer.write_all(sent, {}, ec);
     return ec;
   });
-  writing.wait_until_blocked_for(long_wait);
+  writing.wait_until_blocked(Moment::late);
   writer.close();
   EXPECT_TRUE(writing.finished_within(soon()));
   EXPECT_CODE(writing.result(), Errc::closed);
@@ -199,7 +199,7 @@ TEST_P(Halves, CancelIsForTheirOwnDirectionAlone) {
     while (!ec) reader.read_some(byte, 5s, ec);
     return ec;
   });
-  canceled.wait_until_blocked_for(long_wait);
+  canceled.wait_until_blocked(Moment::late);
   reader.cancel();
   EXPECT_CODE(canceled.result(), std::errc::operation_canceled);
 }
@@ -273,7 +273,7 @@ TEST_P(Duplicate, HasNoSettingsAndSharesNone) {
   Bytes byte(1);
   EXPECT_CODE(read_some(client, byte).ec, std::errc::operation_would_block);
   auto reading = run_async([&] { return read_text(copy, 1); });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
   EXPECT_FALSE(reading.finished());
   server.write_all("x");
   EXPECT_EQ(reading.result(), "x");
@@ -297,10 +297,11 @@ TEST_P(Duplicate, StaysInterruptibleWhenTheOtherIsReleased) {
   Bytes byte(1);
   EXPECT_CODE(read_some(copy, byte, 1ms).ec, std::errc::timed_out);
   const ForeignHandle released("the first", client.release());
-  for (const auto& waited : {0ms, long_wait}) {
+  for (const Moment moment : {Moment::early, Moment::late}) {
     auto reading = run_async([&] { return read_some(copy, byte).ec; });
-    reading.wait_until_blocked_for(waited);
-    while (!reading.finished_within(20ms)) copy.cancel();
+    reading.wait_until_blocked(moment);
+    copy.cancel();
+    EXPECT_TRUE(reading.finished_within(soon()));
     EXPECT_CODE(reading.result(), std::errc::operation_canceled);
   }
   EXPECT_CODE(read_some(copy, byte, 20ms).ec, std::errc::timed_out);
@@ -400,7 +401,7 @@ TEST_P(Drain, IsCanceled) {
     client.drain({}, code);
     return code;
   });
-  draining.wait_until_blocked_for(long_wait);
+  draining.wait_until_blocked(Moment::late);
   client.cancel();
   EXPECT_TRUE(draining.finished_within(soon()));
   EXPECT_CODE(draining.result(), std::errc::operation_canceled);
@@ -415,7 +416,7 @@ TEST_P(Drain, IsStopped) {
     client.drain(source.get_token(), code);
     return code;
   });
-  draining.wait_until_blocked_for(long_wait);
+  draining.wait_until_blocked(Moment::late);
   source.request_stop();
   EXPECT_TRUE(draining.finished_within(soon()));
   EXPECT_CODE(draining.result(), std::errc::operation_canceled);
@@ -428,7 +429,7 @@ TEST_P(Drain, EndsWithClose) {
     client.drain({}, code);
     return code;
   });
-  draining.wait_until_blocked_for(long_wait);
+  draining.wait_until_blocked(Moment::late);
   client.close();
   EXPECT_TRUE(draining.finished_within(soon()));
   EXPECT_CODE(draining.result(), Errc::closed);
@@ -461,7 +462,7 @@ TEST_P(Drain, ThatWaitsIsBrokenWhenThePeerLeaves) {
     client.drain({}, code);
     return code;
   });
-  draining.wait_until_blocked_for(long_wait);
+  draining.wait_until_blocked(Moment::late);
   server.close();
   EXPECT_TRUE(draining.finished_within(soon()));
   EXPECT_CODE(draining.result(), std::errc::broken_pipe);
@@ -470,7 +471,7 @@ TEST_P(Drain, ThatWaitsIsBrokenWhenThePeerLeaves) {
 TEST_P(Drain, DoesNotHoldUpReading) {
   client.write_all("hello");
   auto draining = run_async([&] { return client.drain(); });
-  draining.wait_until_blocked_for(long_wait);
+  draining.wait_until_blocked(Moment::late);
   server.write_all("x");
   EXPECT_EQ(read_text(client, 1), "x");
   EXPECT_EQ(read_text(server, 5), "hello");

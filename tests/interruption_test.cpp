@@ -29,6 +29,12 @@ struct PendingCall {
 
 std::size_t nothing_to_prepare(LocalStream&, LocalStream&) { return 0; }
 
+/// More than any connection takes. To make it takes a while, so that is not for a call that is to be interrupted.
+const Bytes& much() {
+  static const Bytes bytes = some_bytes(8_MiB);
+  return bytes;
+}
+
 const PendingCall pending_calls[] = {
     {"ReadSome", nothing_to_prepare,
      [](LocalStream& client, const Wait& wait) {
@@ -51,8 +57,12 @@ const PendingCall pending_calls[] = {
      false},
     {"WriteSome", [](LocalStream& client, LocalStream&) { return fill(client); },
      [](LocalStream& client, const Wait& wait) { return write_some(client, bytes_of("hello"), wait); }, true},
-    {"WriteAll", nothing_to_prepare,
-     [](LocalStream& client, const Wait& wait) { return write_all(client, some_bytes(8_MiB), wait); }, true},
+    {"WriteAll",
+     [](LocalStream&, LocalStream&) {
+       much();
+       return std::size_t{0};
+     },
+     [](LocalStream& client, const Wait& wait) { return write_all(client, much(), wait); }, true},
 };
 
 /// Something that ends it, what the call says then, and how to take it back.
@@ -93,9 +103,7 @@ const Interruption interruptions[] = {
     {"Close", [](LocalStream& client, std::stop_source&) { client.close(); }, Errc::closed, nullptr},
 };
 
-/// A wait may begin in one way and go on in another: each interruption comes early and late.
-enum class Moment { early, late };
-
+/// Each interruption comes early and late.
 class InterruptedCall : public ConnectedTest,
                         public ::testing::WithParamInterface<std::tuple<PendingCall, Interruption, Moment>> {
  protected:
@@ -118,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(All, InterruptedCall,
 TEST_P(InterruptedCall, EndsSoonAndTheStreamGoesOnInOrder) {
   const auto written_before = call.prepare(client, server);
   auto pending = run_async([&] { return call.run(client, source.get_token()); });
-  pending.wait_until_blocked_for(moment == Moment::early ? 0ms : long_wait);
+  pending.wait_until_blocked(moment);
 
   Outcome outcome;
   const auto latency = time_of([&] {
@@ -321,7 +329,7 @@ class Accepting : public ::testing::TestWithParam<Moment> {
       EXPECT_NE(stream.is_open(), bool{ec});
       return ec;
     });
-    accepting.wait_until_blocked_for(GetParam() == Moment::early ? 0ms : long_wait);
+    accepting.wait_until_blocked(GetParam());
     return accepting;
   }
 
@@ -411,7 +419,7 @@ TEST_P(Connecting, EndsAtAStopRequest) {
     LocalStream::connect(nobody, source.get_token(), {.poll_interval = 1h}, ec);
     return ec;
   });
-  connecting.wait_until_blocked_for(GetParam() == Moment::early ? 0ms : long_wait);
+  connecting.wait_until_blocked(GetParam());
 
   const auto latency = time_of([&] {
     source.request_stop();

@@ -52,7 +52,7 @@ TEST_F(MaxConnections, WhatAFurtherClientWroteIsKeptForIt) {
 
 TEST_F(MaxConnections, AnAcceptThatWaitsGoesOnWhenAStreamIsClosed) {
   auto accepting = run_async([&] { return listener.accept(); });
-  accepting.wait_until_blocked_for(long_wait);
+  accepting.wait_until_blocked(Moment::late);
   EXPECT_FALSE(accepting.finished());
   server.close();
   ASSERT_TRUE(accepting.finished_within(soon()));
@@ -121,7 +121,7 @@ TEST_F(MaxConnections, AnAcceptThatWaitsForRoomKeepsItsTime) {
 TEST_F(MaxConnections, AnAcceptThatWaitsForRoomIsStopped) {
   std::stop_source source;
   auto accepting = run_async([&] { return accept(listener, source.get_token()).ec; });
-  accepting.wait_until_blocked_for(long_wait);
+  accepting.wait_until_blocked(Moment::late);
   source.request_stop();
   EXPECT_TRUE(accepting.finished_within(soon()));
   EXPECT_CODE(accepting.result(), std::errc::operation_canceled);

@@ -211,7 +211,7 @@ TEST(Bind, BothEndsKnowTheAddress) {
 TEST(Accept, WaitsForAClient) {
   LocalListener listener = listening();
   auto accepting = run_async([&] { return listener.accept(); });
-  accepting.wait_until_blocked_for(long_wait);
+  accepting.wait_until_blocked(Moment::late);
   EXPECT_FALSE(accepting.finished());
   LocalStream client = LocalStream::connect(listener.local_address());
   LocalStream server = accepting.result();
@@ -256,11 +256,11 @@ TEST(Accept, AStopRequestedBeforeEndsItAndTheClientIsNotLost) {
 }
 
 TEST(Accept, AStopRequestWhileItWaitsEndsIt) {
-  for (const auto& waited : {0ms, long_wait}) {
+  for (const Moment moment : {Moment::early, Moment::late}) {
     LocalListener listener = listening();
     std::stop_source stop;
     auto accepting = run_async([&] { return accept(listener, stop.get_token()); });
-    accepting.wait_until_blocked_for(waited);
+    accepting.wait_until_blocked(moment);
     stop.request_stop();
     EXPECT_TRUE(accepting.finished_within(soon()));
     EXPECT_CODE(accepting.result().ec, std::errc::operation_canceled);
@@ -297,7 +297,7 @@ TEST(Accept, AStopIsNeverMissedWheneverItComes) {
 TEST(Accept, ADeadlineSetWhileItWaitsEndsIt) {
   LocalListener listener = listening();
   auto accepting = run_async([&] { return accept(listener); });
-  accepting.wait_until_blocked_for(long_wait);
+  accepting.wait_until_blocked(Moment::late);
   EXPECT_FALSE(accepting.finished());
   listener.set_accept_deadline(Clock::now());
   EXPECT_TRUE(accepting.finished_within(soon()));
@@ -467,11 +467,11 @@ TEST(Accept, OfABurstOf200ClientsNoneIsRefused) {
 // Closing.
 
 TEST(ListenerClose, WakesEveryAcceptThatWaits) {
-  for (const auto& waited : {0ms, long_wait}) {
+  for (const Moment moment : {Moment::early, Moment::late}) {
     LocalListener listener = listening();
     std::vector<Async<std::error_code>> accepting;
     for (int i = 0; i < 8; ++i) accepting.push_back(run_async([&] { return accept(listener).ec; }));
-    for (auto& call : accepting) call.wait_until_blocked_for(waited / 8);
+    for (auto& call : accepting) call.wait_until_blocked(moment);
     listener.close();
     for (auto& call : accepting) {
       EXPECT_TRUE(call.finished_within(soon()));

@@ -735,9 +735,10 @@ TEST_F(MessageStreamTest, SeveralSendersNeverInterleave) {
 class SenderWaitsTest : public MessageStreamTest {
  protected:
   // One sender has the turn, and cannot go on.
+  const Bytes message = some_bytes(3_MiB);
   Async<std::error_code> blocked = run_async([this] {
     std::error_code ec;
-    messages.send(some_bytes(3_MiB), Wait(), ec);
+    messages.send(message, Wait(), ec);
     return ec;
   });
 

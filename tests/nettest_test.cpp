@@ -174,7 +174,7 @@ TEST_P(Nettest, PresentTimeout) {
     while (!outcome.ec) outcome = write_some(client, some_bytes(4_KiB));
     return outcome;
   });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
   writing.wait_until_blocked();
 
   set_deadline(client, Clock::now());
@@ -219,7 +219,7 @@ TEST_P(Nettest, CloseTimeout) {
     while (!outcome.ec) outcome = write_some(client, some_bytes(4_KiB));
     return outcome;
   });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
   writing.wait_until_blocked();
 
   client.close();

@@ -77,7 +77,7 @@ TEST_P(KilledPeer, AllThatItSentIsReadAndThenTheEnd) {
 
 TEST_P(KilledPeer, AReaderThatWaitsSeesTheEnd) {
   auto reading = run_async([&] { return read_to_end(peer.stream); });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
   peer.process.kill();
   EXPECT_EQ(reading.result(), some_bytes(sent_before_the_kill));
 }
@@ -90,7 +90,7 @@ TEST_P(KilledPeer, AWriterGetsBrokenPipe) {
 TEST_P(KilledPeer, AWriterThatWaitsForRoomGetsBrokenPipe) {
   const Bytes bytes = some_bytes(16_MiB);
   auto writing = run_async([&] { return write_all(peer.stream, bytes); });
-  writing.wait_until_blocked_for(long_wait);
+  writing.wait_until_blocked(Moment::late);
   EXPECT_FALSE(writing.finished());
   peer.process.kill();
   EXPECT_CODE(writing.result().ec, std::errc::broken_pipe);

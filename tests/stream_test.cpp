@@ -110,7 +110,7 @@ TEST_F(Reading, TakesAHugeBuffer) {
 TEST_F(Reading, IsNotHeldUpByABlockedWrite) {
   fill(client);
   auto writing = run_async([&] { return write_some(client, bytes_of("no room")); });
-  writing.wait_until_blocked_for(long_wait);
+  writing.wait_until_blocked(Moment::late);
 
   server.write_all("answer");
 
@@ -253,7 +253,7 @@ TEST_F(Writing, TakesToTheByteWhatThePlatformPromises) {
 TEST_F(Writing, IsNotHeldUpByABlockedRead) {
   Bytes buffer(1);
   auto reading = run_async([&] { return read_some(client, buffer); });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
 
   EXPECT_OUTCOME(write_all(client, bytes_of("question"), soon()), 8u, success);
 
@@ -273,7 +273,7 @@ TEST_F(Writing, ToAPeerThatIsGoneIsABrokenPipe) {
 TEST_F(Writing, EndsWithABrokenPipeWhenThePeerLeavesInTheMiddle) {
   const Bytes sent = some_bytes(16_MiB);
   auto writing = run_async([&] { return write_all(client, sent); });
-  writing.wait_until_blocked_for(long_wait);
+  writing.wait_until_blocked(Moment::late);
 
   server.close();
 
@@ -372,7 +372,7 @@ TEST_P(EndOfStream, ComesWhenAnotherStreamIsAssignedToThePeer) {
 
 TEST_P(EndOfStream, WakesAReadThatWaits) {
   auto reading = run_async([&] { return read_some(client, buffer); });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
 
   server.close();
 
@@ -403,7 +403,7 @@ TEST_P(EndOfStream, IsThePlainOneWhenThePeerClosedWithOurBytesUnread) {
 TEST_P(EndOfStream, IsThePlainOneForAPendingReadWhenThePeerClosesWithOurBytesUnread) {
   client.write_all("never read");
   auto reading = run_async([&] { return read_some(client, buffer); });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
 
   server.close();
 
@@ -457,7 +457,7 @@ TEST_P(ShutdownOf, WritingTellsThePeerTheEndWhileReadingGoesOn) {
 
 TEST_P(ShutdownOf, ReadingEndsOurReadsWhileWritingGoesOn) {
   auto reading = run_async([&] { return read_some(client, buffer); });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
   if (!shut_down(client, Shutdown::read)) {
     client.cancel();
     return;
@@ -555,7 +555,7 @@ TEST_F(Timeouts, LetReadExactTakeAllThatIsThereEvenIfZero) {
 TEST_F(Timeouts, ThatAreTooLongForTheClockAreNone) {
   client.set_read_timeout(LocalStream::Duration::max());
   auto reading = run_async([&] { return read_some(client, buffer, std::chrono::hours::max()); });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
   EXPECT_FALSE(reading.finished());
 
   server.write_all("hello");

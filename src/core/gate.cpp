@@ -112,9 +112,11 @@ Waiter::Waiter(Call& call) noexcept : gate_(call.gate_), waker_(NativeWaker::cur
     gate_.waiters_ = this;
   }
   if constexpr (has_stop_callback) on_stop_.emplace(call.wait_.stop_token(), Wake{waker_});
+  seams::tell(seams::Step::waits);
 }
 
 Waiter::~Waiter() {
+  seams::tell(seams::Step::goes_on);
   on_stop_.reset();
   const std::lock_guard lock(gate_.mutex_);
   *link_ = next_;

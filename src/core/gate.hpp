@@ -17,6 +17,7 @@
 #include <localsocket/wait.hpp>
 
 #include "errors.hpp"
+#include "seams.hpp"
 #include "waker.hpp"
 
 #include <atomic>
@@ -96,10 +97,14 @@ class Call {
   Call(Gate& gate, const Wait& wait) noexcept
       : gate_(gate), wait_(wait), cancels_(gate.cancels_.load(std::memory_order_relaxed)) {
     gate_.running_.fetch_add(1);
+    seams::tell(seams::Step::enters);
   }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
-  ~Call() { gate_.running_.fetch_sub(1); }
+  ~Call() {
+    seams::tell(seams::Step::leaves);
+    gate_.running_.fetch_sub(1);
+  }
 
   /// Why the call must not even be tried: of all limits, only a deadline of the gate that has passed counts.
   Interruption begin() noexcept {

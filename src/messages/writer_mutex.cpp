@@ -2,6 +2,7 @@
 
 #include "core/errors.hpp"
 #include "core/gate.hpp"
+#include "core/seams.hpp"
 
 #include <algorithm>
 #include <stop_token>
@@ -44,7 +45,9 @@ void WriterMutex::lock_within(const Wait& until, std::error_code& ec) {
   std::unique_lock lock(mutex_);
   const std::uint32_t cancels = cancels_;
   const auto ready = [&] { return cancels_ != cancels || state_.exchange(awaited) == free; };
+  seams::tell(seams::Step::waits);
   const bool is_ready = wait_until(until, lock, ready);
+  seams::tell(seams::Step::goes_on);
   if (is_ready && cancels_ == cancels) return;
   const bool is_late = !is_ready && !until.stop_token().stop_requested();
   ec = error(Operation::write, is_late ? std::errc::timed_out : std::errc::operation_canceled);

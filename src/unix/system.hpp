@@ -16,13 +16,16 @@
 #include <unistd.h>
 
 #include "core/errors.hpp"
+#include "core/seams.hpp"
 #include "core/trace.hpp"
 
 namespace localsocket::detail::unix_backend {
 
+inline void set_error(int error) noexcept { errno = error; }
+
 template <class Function, class... Arguments>
 [[gnu::noinline, gnu::cold]] auto traced(const char* name, Function function, Arguments... arguments) noexcept {
-  const auto result = function(arguments...);
+  const auto result = seams::call<set_error>(name, function, arguments...);
   const int saved = errno;
   trace(name, result == -1 ? saved : 0, result, arguments...);
   errno = saved;
@@ -35,7 +38,7 @@ inline auto sys(const char* name, Function function, Arguments... arguments) noe
   if (is_tracing()) [[unlikely]] {
     return traced(name, function, arguments...);
   }
-  return function(arguments...);
+  return seams::call<set_error>(name, function, arguments...);
 }
 
 /// A descriptor that closes itself.

@@ -5,7 +5,9 @@
 #include <condition_variable>
 #include <cstdint>
 #include <future>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -14,17 +16,10 @@ namespace localsocket::test {
 /// The system's id of the calling thread.
 std::uint64_t current_thread_id();
 
-/// Whether the system can say that a thread of this process sleeps in a system call.
-bool can_see_blocked_threads();
+/// Whether the system says that a thread of this process sleeps in a system call now; nothing where it cannot say.
+std::optional<bool> is_asleep(std::uint64_t thread_id);
 
-/// Whether that thread sleeps in a system call now; only where can_see_blocked_threads().
-bool thread_is_blocked(std::uint64_t id);
-
-/// How long a thread is given to arrive in a system call, where the system cannot say that it did. This is no
-/// synchronisation: a test that uses it must hold if the thread is late, it only tests less then.
-inline constexpr std::chrono::milliseconds arrival_time{30};
-
-/// Longer than any short phase that a wait may begin with, so that the call is in its last one.
+/// Time that a call is given to do what it must not do.
 inline constexpr std::chrono::milliseconds long_wait{60};
 
 /// Keeps the processor for that time: the short and varied delays of a test that provokes races. To yield would cost
@@ -61,6 +56,31 @@ class Event {
   bool happened_ = false;
 };
 
+/// A wait may begin in the system call itself, for a moment, and then goes on where a waker of the library has to wake
+/// it; on Windows it begins so. What ends a wait has to end it in both.
+enum class Moment { early, late };
+
+/// How far the calls of one thread are, which the library tells as it is built for the tests (src/core/seams.hpp). So
+/// nobody has to guess how long a thread needs to arrive somewhere.
+class Progress {
+ public:
+  /// On the thread itself, before its first call and after its last one.
+  void begin();
+  void end();
+
+  /// Returns when the thread waits in a call, or has ended.
+  void wait_until_blocked(Moment moment, std::uint64_t thread_id);
+
+ private:
+  friend struct ProgressSeam;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int calls_ = 0;
+  int waits_ = 0;
+  bool is_over_ = false;
+};
+
 /// A function running on a thread of its own, which the destructor waits for.
 template <class Result>
 class Async {
@@ -71,9 +91,11 @@ class Async {
     result_ = task.get_future();
     std::promise<std::uint64_t> id;
     auto started = id.get_future();
-    thread_ = std::jthread([task = std::move(task), id = std::move(id)]() mutable {
+    thread_ = std::jthread([task = std::move(task), id = std::move(id), progress = progress_]() mutable {
+      progress->begin();
       id.set_value(current_thread_id());
       task();
+      progress->end();
     });
     thread_id_ = started.get();
   }
@@ -84,16 +106,10 @@ class Async {
   bool finished_within(std::chrono::nanoseconds time) { return result_.wait_for(time) == std::future_status::ready; }
   bool finished() { return finished_within(std::chrono::nanoseconds::zero()); }
 
-  /// Returns when it sleeps in a system call, or has ended.
-  void wait_until_blocked() {
-    if (!can_see_blocked_threads()) {
-      finished_within(arrival_time);
-      return;
-    }
-    while (!finished() && !thread_is_blocked(thread_id_)) std::this_thread::yield();
-  }
+  /// Returns when it waits in a call, or has ended.
+  void wait_until_blocked(Moment moment = Moment::early) { progress_->wait_until_blocked(moment, thread_id_); }
 
-  /// Returns when it has slept for that time, or has ended: the passing of time is what the test wants here.
+  /// Returns when it has waited for that time, or has ended: the passing of time is what the test wants here.
   void wait_until_blocked_for(std::chrono::nanoseconds time) {
     wait_until_blocked();
     finished_within(time);
@@ -103,6 +119,7 @@ class Async {
 
  private:
   std::future<Result> result_;
+  std::shared_ptr<Progress> progress_ = std::make_shared<Progress>();
   std::uint64_t thread_id_ = 0;
   std::jthread thread_;
 };

@@ -305,8 +305,8 @@ TEST(Fork, AChildOfAProcessWithWaitingThreadsWaitsByItselfAndWakesNobodyElse) {
   EXPECT_OUTCOME(read_some(ends.server, byte, long_wait), 0, std::errc::timed_out);
   auto reading = run_async([&] { return read_some(ends.client, byte); });
   auto accepting = run_async([&] { return accept(listener).ec; });
-  reading.wait_until_blocked_for(long_wait);
-  accepting.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
+  accepting.wait_until_blocked(Moment::late);
 
   EXPECT_EQ(in_fork([]() -> std::string {
               auto [one, other] = LocalStream::pair();

@@ -91,18 +91,19 @@ TEST_P(AdoptedSocket, BehavesLikeAnyOtherOnceItIsAdopted) {
   Bytes byte(1);
   EXPECT_OUTCOME(read_some(stream, byte, 30ms), 0, std::errc::timed_out);
   auto reading = run_async([&] { return read_text(stream, 4); });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
   EXPECT_FALSE(reading.finished());
   theirs.send("data");
   EXPECT_EQ(reading.result(), "data");
 
-  auto writing = run_async([&] { return write_all(stream, some_bytes(4_MiB)); });
+  const Bytes sent = some_bytes(4_MiB);
+  auto writing = run_async([&] { return write_all(stream, sent); });
   writing.wait_until_blocked();
   Bytes received(4_MiB);
   LocalStream peer = LocalStream::adopt(theirs.release());
   EXPECT_OUTCOME(read_exact(peer, received), 4_MiB, success);
   EXPECT_OUTCOME(writing.result(), 4_MiB, success);
-  EXPECT_TRUE(received == some_bytes(4_MiB));
+  EXPECT_TRUE(received == sent);
 }
 
 void expect_no_timeouts(int socket) {
@@ -150,7 +151,7 @@ TEST(NativeHandleOfAStream, IsBlockingWithoutTimeoutsWhenReleasedAfterAConnectTh
   LocalListener listener = listening({.backlog = 1});
   const auto waiting = fill_backlog(listener);
   auto connecting = run_async([&] { return LocalStream::connect(listener.local_address(), 10s).release(); });
-  connecting.wait_until_blocked_for(long_wait);
+  connecting.wait_until_blocked();
   for (std::size_t i = 0; i <= waiting.size(); ++i) static_cast<void>(listener.accept(10s));
   const RawSocket client = RawSocket::owning(connecting.result());
   EXPECT_TRUE(is_blocking(client.fd()));
@@ -189,7 +190,7 @@ TEST(ForeignSocket, AdoptedAsAListenerTimesOutAndIsWokenLikeAnyOther) {
   LocalListener listener = LocalListener::adopt(raw.release(), path);
   EXPECT_CODE(accept(listener, 30ms).ec, std::errc::timed_out);
   auto accepting = run_async([&] { return accept(listener).ec; });
-  accepting.wait_until_blocked_for(long_wait);
+  accepting.wait_until_blocked(Moment::late);
   EXPECT_FALSE(accepting.finished());
   listener.close();
   EXPECT_CODE(accepting.result(), Errc::closed);
@@ -214,8 +215,8 @@ TEST(Descriptors, AreCloseOnExecFromBirth) {
   Bytes byte(1);
   auto reading = run_async([&] { return read_some(client, byte); });
   auto accepting = run_async([&] { return accept(listener).ec; });
-  reading.wait_until_blocked_for(long_wait);
-  accepting.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
+  accepting.wait_until_blocked(Moment::late);
 
   auto after = open_descriptors();
   for (const int fd : before) after.erase(fd);

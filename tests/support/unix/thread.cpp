@@ -16,10 +16,8 @@ namespace localsocket::test {
 
 std::uint64_t current_thread_id() { return static_cast<std::uint64_t>(::syscall(SYS_gettid)); }
 
-bool can_see_blocked_threads() { return true; }
-
 // proc(5): the third field of stat is the state, S for sleeping; the second is the name in parentheses.
-bool thread_is_blocked(std::uint64_t id) {
+std::optional<bool> is_asleep(std::uint64_t id) {
   std::ifstream file("/proc/self/task/" + std::to_string(id) + "/stat");
   std::string stat;
   std::getline(file, stat);  // an error if the thread ends now: nothing is read then
@@ -31,9 +29,7 @@ bool thread_is_blocked(std::uint64_t id) {
 
 std::uint64_t current_thread_id() { return reinterpret_cast<std::uintptr_t>(::pthread_self()); }
 
-bool can_see_blocked_threads() { return false; }
-
-bool thread_is_blocked(std::uint64_t) { return false; }
+std::optional<bool> is_asleep(std::uint64_t) { return std::nullopt; }
 
 #endif
 

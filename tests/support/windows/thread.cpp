@@ -7,8 +7,6 @@ namespace localsocket::test {
 std::uint64_t current_thread_id() { return GetCurrentThreadId(); }
 
 // Only undocumented calls would tell.
-bool can_see_blocked_threads() { return false; }
-
-bool thread_is_blocked(std::uint64_t) { return false; }
+std::optional<bool> is_asleep(std::uint64_t) { return std::nullopt; }
 
 }  // namespace localsocket::test
