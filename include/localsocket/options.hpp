@@ -50,9 +50,9 @@ struct WindowsListenOptions {
   /// The security descriptor in its string form, in UTF-8, instead of that of Access. bind gives invalid_argument for
   /// one that does not parse.
   std::string sddl = {};
-  /// Lets both ends shut down writing: a message-type pipe that is read as bytes, and an empty message is the end of
-  /// the stream, as go-winio's CloseWrite has it. A client needs no option. An empty message of a foreign writer is the
-  /// end, too.
+  /// Lets both ends shut down writing: a message-type pipe whose messages are read as bytes, and an empty one is the
+  /// end of the stream, as go-winio's CloseWrite has it. A client needs no option. An empty message of a foreign writer
+  /// is the end, too.
   bool half_close = false;
   /// Lets clients on other machines in, if the security descriptor does.
   bool accept_remote = false;

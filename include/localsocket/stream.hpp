@@ -138,6 +138,9 @@ class LOCALSOCKET_EXPORT LocalStream {
   /// Ends a direction: after `write` the peer reads the end of the stream; after `read` our reads do.
   /// Errors: operation_not_supported (a byte-type pipe cannot; see WindowsListenOptions), Errc::closed.
   ///
+  /// On a pipe the end is an empty message, and a peer that is no localsocket and reads in PIPE_READMODE_BYTE misses it
+  /// if it comes together with data: to such a peer drain() before shutdown(Shutdown::write).
+  ///
   ///     stream.write_all(request);
   ///     stream.shutdown(Shutdown::write);  // the peer reads the request and the end; then it answers
   void shutdown(Shutdown how);

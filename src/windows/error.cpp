@@ -19,17 +19,35 @@ const auto& table() noexcept {
   static const std::array rows{
       Row{Operation::bind, ERROR_ACCESS_DENIED, std::errc::address_in_use},  // FILE_FLAG_FIRST_PIPE_INSTANCE says it so
       Row{Operation::bind, ERROR_PIPE_BUSY, std::errc::address_in_use},      // another's, with a limit on its instances
+      Row{Operation::bind, ERROR_INVALID_OWNER, std::errc::invalid_argument},  // of the security descriptor
+      Row{Operation::bind, ERROR_INVALID_ACL, std::errc::invalid_argument},
+      Row{Operation::bind, ERROR_INVALID_SECURITY_DESCR, std::errc::invalid_argument},
       Row{Operation::connect, ERROR_FILE_NOT_FOUND, std::errc::connection_refused},
+      Row{Operation::connect, ERROR_PATH_NOT_FOUND, std::errc::connection_refused},
+      Row{Operation::connect, ERROR_BAD_NETPATH, std::errc::connection_refused},  // no such host
+      Row{Operation::connect, ERROR_BAD_NET_NAME, std::errc::connection_refused},
+      Row{Operation::connect, ERROR_HOST_UNREACHABLE, std::errc::connection_refused},
+      Row{Operation::connect, ERROR_NETWORK_UNREACHABLE, std::errc::connection_refused},
+      Row{Operation::connect, ERROR_BAD_PIPE, std::errc::connection_refused},  // it goes away just now
+      Row{Operation::connect, ERROR_BROKEN_PIPE, std::errc::connection_refused},
+      Row{Operation::connect, ERROR_NO_DATA, std::errc::connection_refused},
+      Row{Operation::connect, ERROR_PIPE_NOT_CONNECTED, std::errc::connection_refused},
       Row{Operation::read, ERROR_BROKEN_PIPE, Errc::end_of_stream},
       Row{Operation::read, ERROR_PIPE_NOT_CONNECTED, Errc::end_of_stream},
       Row{{}, ERROR_INVALID_NAME, Errc::invalid_address},
       Row{{}, ERROR_BAD_PATHNAME, Errc::invalid_address},
       Row{{}, ERROR_FILENAME_EXCED_RANGE, std::errc::filename_too_long},
       Row{{}, ERROR_ACCESS_DENIED, std::errc::permission_denied},
+      Row{{}, ERROR_NETWORK_ACCESS_DENIED, std::errc::permission_denied},
+      Row{{}, ERROR_LOGON_FAILURE, std::errc::permission_denied},
+      Row{{}, ERROR_PRIVILEGE_NOT_HELD, std::errc::permission_denied},
+      Row{{}, ERROR_CANNOT_IMPERSONATE, std::errc::permission_denied},
+      Row{{}, ERROR_CANT_OPEN_ANONYMOUS, std::errc::permission_denied},
       Row{{}, ERROR_SEM_TIMEOUT, std::errc::timed_out},
       Row{{}, ERROR_PIPE_BUSY, std::errc::timed_out},
       Row{{}, ERROR_IO_PENDING, std::errc::operation_would_block},
       Row{{}, ERROR_PIPE_LISTENING, std::errc::operation_would_block},
+      Row{Operation::read, ERROR_NO_DATA, std::errc::operation_would_block},  // somebody has set PIPE_NOWAIT
       Row{{}, ERROR_OPERATION_ABORTED, std::errc::operation_canceled},
       Row{{}, ERROR_INVALID_HANDLE, Errc::closed},
       Row{{}, ERROR_BROKEN_PIPE, std::errc::broken_pipe},
@@ -37,6 +55,12 @@ const auto& table() noexcept {
       Row{{}, ERROR_PIPE_NOT_CONNECTED, std::errc::broken_pipe},
       Row{{}, ERROR_TOO_MANY_OPEN_FILES, std::errc::too_many_files_open},
       Row{{}, ERROR_NO_SYSTEM_RESOURCES, std::errc::too_many_files_open},
+      Row{{}, ERROR_NOT_ENOUGH_MEMORY, std::errc::not_enough_memory},
+      Row{{}, ERROR_OUTOFMEMORY, std::errc::not_enough_memory},
+      Row{{}, ERROR_NOT_ENOUGH_QUOTA, std::errc::not_enough_memory},
+      Row{{}, ERROR_COMMITMENT_LIMIT, std::errc::not_enough_memory},
+      Row{{}, ERROR_NONPAGED_SYSTEM_RESOURCES, std::errc::not_enough_memory},
+      Row{{}, ERROR_PAGED_SYSTEM_RESOURCES, std::errc::not_enough_memory},
       Row{{}, ERROR_NOT_SUPPORTED, std::errc::operation_not_supported},
       Row{{}, ERROR_INVALID_PARAMETER, std::errc::invalid_argument},
   };
@@ -49,7 +73,9 @@ std::error_condition native_condition(Operation operation, int code) noexcept {
   for (const Row& row : table()) {
     if (row.code == static_cast<DWORD>(code) && row.operation.value_or(operation) == operation) return row.condition;
   }
-  return std::system_category().default_error_condition(code);
+  // Not in the table: in the documented list all the same, with the system's own text beside it.
+  const std::error_condition general = std::system_category().default_error_condition(code);
+  return general.category() == std::generic_category() ? general : std::errc::io_error;
 }
 
 int native_code(Operation operation, const std::error_condition& condition) noexcept {

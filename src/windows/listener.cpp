@@ -32,12 +32,18 @@ constexpr unsigned default_backlog = 32;
 /// One pipe instance, and the ConnectNamedPipe that waits for its client.
 class Listener::Instance {
  public:
-  Instance(Handle pipe, HANDLE event) noexcept : pipe_(std::move(pipe)) { connect_.hEvent = event; }
+  explicit Instance(HANDLE event) noexcept : connect_(operation_telling(event)) {}
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
   ~Instance() { stop(); }
 
   HANDLE get() const noexcept { return pipe_.get(); }
+
+  /// Once: begins to wait for a client of this pipe.
+  void serve(Handle pipe) noexcept {
+    pipe_ = std::move(pipe);
+    look();
+  }
 
   enum class State { waiting, connected, broken };
 
@@ -94,7 +100,7 @@ class Listener::Instance {
   }
 
   Handle pipe_;
-  OVERLAPPED connect_{};
+  OVERLAPPED connect_;
   bool is_pending_ = false;
   State state_ = State::waiting;
 };
@@ -103,48 +109,53 @@ class Listener::Instance {
 /// event is set whenever an instance may have a client that nobody has looked at.
 class Listener::Instances {
  public:
-  Instances(PipeMaker maker, unsigned backlog) noexcept
+  Instances(PipeMaker maker, unsigned backlog, std::error_code& ec)
       : maker_(std::move(maker)),
         backlog_(backlog),
-        event_(sys("CreateEventW", ::CreateEventW, LPSECURITY_ATTRIBUTES{nullptr}, TRUE, FALSE, LPCWSTR{nullptr})) {}
+        event_(sys("CreateEventW", ::CreateEventW, LPSECURITY_ATTRIBUTES{nullptr}, TRUE, FALSE, LPCWSTR{nullptr})) {
+    if (!event_.is_open()) ec = last_error(Operation::bind);
+    waiting_.reserve(backlog_ + 1);
+  }
 
   HANDLE event() const noexcept { return event_.get(); }
 
-  void add(Handle pipe) {
+  /// Takes the handle only if it does not throw.
+  void adopt(HANDLE pipe) {
     const std::lock_guard lock(mutex_);
-    push(std::move(pipe));
+    push(std::make_unique<Instance>(event_.get()), Handle(pipe));
   }
 
-  void fill(bool first, std::error_code& ec) {
+  void fill(std::error_code& ec) {
     const std::lock_guard lock(mutex_);
-    refill(first, ec);
+    refill(backlog_, true, ec);
+  }
+
+  /// Nothing can tell of a client then: there is no instance, and perhaps can be one again later.
+  bool is_empty() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return waiting_.empty();
   }
 
   /// The pipe of a client that has come, if any, with a new instance in its place; none with a clear `ec` if no client
   /// has.
   Handle take_connected(std::error_code& ec) {
     const std::lock_guard lock(mutex_);
-    auto connected = find_connected();
-    if (connected == waiting_.end()) {
-      refill(false, ec);
+    const Reminder reminder{*this};
+    if (find_connected() == waiting_.end()) {
+      refill(backlog_, false, ec);
       ec.clear();  // fewer than `backlog` still serve; accept tries again
       // Cleared first, looked again then: whoever comes in between sets it again.
       sys("ResetEvent", ::ResetEvent, event_.get());
-      connected = find_connected();
+      if (find_connected() == waiting_.end()) return {};
     }
-    if (connected == waiting_.end()) return {};
-    std::unique_ptr<Instance> taken = std::move(*connected);
-    waiting_.erase(connected);
-    refill(false, ec);
-    if (waiting_.empty() && ec && ec.value() != ERROR_PIPE_BUSY) {
-      // Without any instance the name would be lost to whoever makes it next. The client waits until there is one.
-      waiting_.push_back(std::move(taken));
-      sys("SetEvent", ::SetEvent, event_.get());
-      return {};
-    }
+    // Before the client is taken: without memory, or without any instance, which would lose the name to whoever makes
+    // it next, the client waits on.
+    refill(backlog_ + 1, false, ec);
+    if (waiting_.size() == 1 && ec && ec.value() != ERROR_PIPE_BUSY) return {};
     ec.clear();
-    // To start an operation clears its event, which may have told of another client.
-    if (find_connected() != waiting_.end()) sys("SetEvent", ::SetEvent, event_.get());
+    const auto connected = find_connected();
+    const std::unique_ptr<Instance> taken = std::move(*connected);
+    waiting_.erase(connected);
     return taken->take();
   }
 
@@ -166,15 +177,26 @@ class Listener::Instances {
  private:
   using List = std::vector<std::unique_ptr<Instance>>;
 
-  void push(Handle pipe) {
-    waiting_.push_back(std::make_unique<Instance>(std::move(pipe), event_.get()));
-    waiting_.back()->look();  // starts to wait
+  /// Whatever a look at the instances ends with, the event tells of the clients that nobody has taken: to start an
+  /// operation clears it.
+  struct Reminder {
+    Instances& instances;
+    ~Reminder() {
+      if (instances.find_connected() != instances.waiting_.end()) sys("SetEvent", ::SetEvent, instances.event());
+    }
+  };
+
+  // In the space that is reserved: only an Instance takes memory, and comes before its pipe.
+  void push(std::unique_ptr<Instance> instance, Handle pipe) noexcept {
+    waiting_.push_back(std::move(instance));
+    waiting_.back()->serve(std::move(pipe));
   }
 
-  void refill(bool first, std::error_code& ec) {
-    while (waiting_.size() < backlog_ && !ec) {
+  void refill(std::size_t wanted, bool first, std::error_code& ec) {
+    while (waiting_.size() < wanted && !ec) {
+      auto instance = std::make_unique<Instance>(event_.get());
       Handle pipe = maker_.make(first, ec);
-      if (!ec) push(std::move(pipe));
+      if (!ec) push(std::move(instance), std::move(pipe));
       first = false;
     }
   }
@@ -210,8 +232,9 @@ Listener Listener::bind(const LocalAddress& address, const ListenOptions& option
   PipeMaker maker(to_wide(address.native()), options, ec);
   if (ec) return {};
   Listener listener;
-  listener.instances_ = std::make_unique<Instances>(std::move(maker), options.backlog.value_or(default_backlog));
-  listener.instances_->fill(true, ec);
+  listener.instances_ = std::make_unique<Instances>(std::move(maker), options.backlog.value_or(default_backlog), ec);
+  if (ec) return {};
+  listener.instances_->fill(ec);
   // The name is ours with the first instance; the others may follow later.
   if (listener.handle() == invalid_handle) return {};
   ec.clear();
@@ -219,17 +242,20 @@ Listener Listener::bind(const LocalAddress& address, const ListenOptions& option
 }
 
 Listener Listener::adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec) {
-  ec = check_pipe(handle, true);
+  const std::optional<PipeInfo> info = prepare_pipe(handle, true, ec);
   if (ec) return {};
   PipeMaker maker(to_wide(address.native()), {}, ec);
   if (ec) return {};
+  maker.take_type(*info);
   Listener listener;
-  listener.instances_ = std::make_unique<Instances>(std::move(maker), default_backlog);
-  listener.instances_->add(Handle(handle));
+  listener.instances_ = std::make_unique<Instances>(std::move(maker), default_backlog, ec);
+  if (ec) return {};
+  listener.instances_->adopt(handle);
   return listener;
 }
 
 Stream Listener::accept(Call& call, std::error_code& ec) {
+  constexpr std::chrono::milliseconds look_for_instance{50};
   const Waiter waiter(call);
   for (;;) {
     Handle pipe = instances_->take_connected(ec);
@@ -238,9 +264,9 @@ Stream Listener::accept(Call& call, std::error_code& ec) {
       ec = error(Operation::accept, why);
       return {};
     }
-    const HANDLE events[] = {instances_->event(), waiter.waker().event()};
-    sys("WaitForMultipleObjects", ::WaitForMultipleObjects, DWORD{2}, static_cast<const HANDLE*>(events), FALSE,
-        to_milliseconds(call.remaining()));
+    Clock::duration time = call.remaining();
+    if (instances_->is_empty()) time = std::min<Clock::duration>(time, look_for_instance);
+    waiter.waker().wait_also_for(instances_->event(), time);
   }
 }
 

@@ -1,8 +1,24 @@
 #include "overlapped.hpp"
 
 #include <atomic>
+#include <cstdint>
 
 namespace localsocket::detail::windows_backend {
+namespace {
+
+constexpr std::uintptr_t no_packet = 1;
+
+HANDLE event_of(const OVERLAPPED& operation) noexcept {
+  return reinterpret_cast<HANDLE>(reinterpret_cast<std::uintptr_t>(operation.hEvent) & ~no_packet);
+}
+
+}  // namespace
+
+OVERLAPPED operation_telling(HANDLE event) noexcept {
+  OVERLAPPED operation{};
+  operation.hEvent = reinterpret_cast<HANDLE>(reinterpret_cast<std::uintptr_t>(event) | no_packet);
+  return operation;
+}
 
 bool has_completed(HANDLE file, OVERLAPPED& operation, Completion& completion) noexcept {
   if (::GetOverlappedResult(file, &operation, &completion.bytes, FALSE)) {
@@ -10,6 +26,7 @@ bool has_completed(HANDLE file, OVERLAPPED& operation, Completion& completion) n
     return true;
   }
   completion.error = ::GetLastError();
+  if (completion.error == ERROR_MORE_DATA) completion.error = ERROR_SUCCESS;  // with more of the message to come
   return completion.error != ERROR_IO_INCOMPLETE;
 }
 
@@ -20,9 +37,9 @@ void cancel_and_wait(HANDLE file, OVERLAPPED& operation) noexcept {
   Completion ignored;
   for (;;) {
     // Before each look: an event that others set too, and that stays set, would have this spin.
-    sys("ResetEvent", ::ResetEvent, operation.hEvent);
+    sys("ResetEvent", ::ResetEvent, event_of(operation));
     if (has_completed(file, operation, ignored)) return;
-    sys("WaitForSingleObject", ::WaitForSingleObject, operation.hEvent, DWORD{INFINITE});
+    wait_for_any(event_of(operation), nullptr, Clock::duration::max());
   }
 }
 
@@ -57,9 +74,10 @@ struct HelperThread {
 
   static DWORD WINAPI run(void* context) noexcept {
     HelperThread& self = *static_cast<HelperThread*>(context);
+    NativeWaker& waker = self.waker;
     self.body(self.context, self.completion);
-    self.is_done = true;
-    self.waker.wake();
+    self.is_done = true;  // `self` may be gone from here on
+    waker.wake();
     return 0;
   }
 };
@@ -83,8 +101,7 @@ Completion run_on_helper_thread(Call& call, void (*body)(void* context, Completi
     }
     waiter.waker().wait(why == Interruption::none ? call.remaining() : retry);
   }
-  sys("WaitForSingleObject", ::WaitForSingleObject, thread.get(),
-      DWORD{INFINITE});  // it still uses `helper` to the end
+  wait_for_any(thread.get(), nullptr, Clock::duration::max());  // it still uses the waker
   if (helper.completion.error == ERROR_OPERATION_ABORTED) {
     helper.completion.why = why == Interruption::none ? Interruption::canceled : why;
   }

@@ -12,6 +12,11 @@ struct Completion {
   Interruption why = Interruption::none;  // set when the call was ended and nothing was moved
 };
 
+/// An operation that tells `event` alone when it is complete. A handle may belong to a completion port of somebody
+/// else, who would get a packet with the address of this OVERLAPPED: the lowest bit of the event prevents that (the
+/// documentation of GetQueuedCompletionStatus).
+OVERLAPPED operation_telling(HANDLE event) noexcept;
+
 /// Cancels `operation` and waits until the system has let go of it. It may have completed meanwhile; the completion
 /// tells. Its event, which others may set as well, is cleared.
 void cancel_and_wait(HANDLE file, OVERLAPPED& operation) noexcept;
@@ -26,12 +31,12 @@ Completion finish(HANDLE file, OVERLAPPED& operation, Call& call) noexcept;
 /// completes at once.
 template <class Start>
 Completion perform(HANDLE file, Call& call, Start start) noexcept {
-  OVERLAPPED operation{};
-  operation.hEvent = NativeWaker::current().event();
-  if (operation.hEvent == nullptr) return {ERROR_NO_SYSTEM_RESOURCES};
+  const HANDLE event = NativeWaker::current().event();
+  if (event == nullptr) return {ERROR_NO_SYSTEM_RESOURCES};
+  OVERLAPPED operation = operation_telling(event);
   if (!start(&operation)) {
     const DWORD error = ::GetLastError();
-    // ERROR_MORE_DATA: part of a message (a foreign pipe in message mode); the rest comes with the next read.
+    // ERROR_MORE_DATA: part of a message; the rest comes with the next read.
     if (error != ERROR_IO_PENDING && error != ERROR_MORE_DATA) return {error};
   }
   return finish(file, operation, call);

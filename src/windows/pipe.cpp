@@ -30,9 +30,19 @@ bool is_overlapped(HANDLE handle) noexcept {
   return query(handle, &status, &mode, sizeof mode, file_mode_information) >= 0 && (mode & synchronous) == 0;
 }
 
-}  // namespace
+DWORD read_mode(bool has_messages) noexcept { return has_messages ? PIPE_READMODE_MESSAGE : PIPE_READMODE_BYTE; }
 
-namespace {
+DWORD type_and_read_mode(bool has_messages) noexcept {
+  return (has_messages ? PIPE_TYPE_MESSAGE : PIPE_TYPE_BYTE) | read_mode(has_messages);
+}
+
+/// Whether a handle is in the modes of set_modes(), which not everybody may set.
+bool has_modes(HANDLE pipe, const PipeInfo& info) noexcept {
+  DWORD modes = 0;
+  return sys("GetNamedPipeHandleStateW", ::GetNamedPipeHandleStateW, pipe, &modes, LPDWORD{nullptr}, LPDWORD{nullptr},
+             LPDWORD{nullptr}, LPWSTR{nullptr}, DWORD{0}) &&
+         (modes & (PIPE_READMODE_MESSAGE | PIPE_NOWAIT)) == read_mode(info.has_messages);
+}
 
 /// The security descriptor's text: this user and SYSTEM may do everything, and everyone, if so asked, may connect.
 std::wstring descriptor_text(const ListenOptions& options, std::error_code& ec) {
@@ -105,7 +115,7 @@ PipeMaker::PipeMaker(std::wstring name, const ListenOptions& options, std::error
   out_buffer_size_ = static_cast<DWORD>(windows.out_buffer_size.value_or(buffer_size));
   open_mode_ = access_of_server(options.direction) | FILE_FLAG_OVERLAPPED |
                (windows.write_through ? FILE_FLAG_WRITE_THROUGH : 0);
-  pipe_mode_ = (windows.half_close ? PIPE_TYPE_MESSAGE : PIPE_TYPE_BYTE) | PIPE_READMODE_BYTE | PIPE_WAIT |
+  pipe_mode_ = type_and_read_mode(windows.half_close) | PIPE_WAIT |
                (windows.accept_remote ? PIPE_ACCEPT_REMOTE_CLIENTS : PIPE_REJECT_REMOTE_CLIENTS);
   const std::wstring text = descriptor_text(options, ec);
   if (ec) return;
@@ -115,6 +125,10 @@ PipeMaker::PipeMaker(std::wstring name, const ListenOptions& options, std::error
   } else {
     ec = native_error(Operation::bind, ERROR_INVALID_PARAMETER);  // the text does not parse
   }
+}
+
+void PipeMaker::take_type(const PipeInfo& first) noexcept {
+  pipe_mode_ = (pipe_mode_ & ~type_and_read_mode(true)) | type_and_read_mode(first.has_messages);
 }
 
 Handle PipeMaker::make(bool first, std::error_code& ec) const noexcept {
@@ -142,31 +156,34 @@ Handle open_client_for_child(const std::wstring& name, const ConnectOptions& opt
               &inheritable, ec);
 }
 
-std::error_code check_pipe(HANDLE handle, bool should_listen) noexcept {
-  if (handle == nullptr || handle == INVALID_HANDLE_VALUE) return error(Operation::other, Errc::closed);
-  DWORD flags = 0;
-  const auto nothing = LPDWORD{nullptr};
-  // GetFileType first: GetNamedPipeInfo may wait for what is no pipe.
-  const bool is_pipe = sys("GetFileType", ::GetFileType, handle) == FILE_TYPE_PIPE &&
-                       sys("GetNamedPipeInfo", ::GetNamedPipeInfo, handle, &flags, nothing, nothing, nothing) &&
-                       is_overlapped(handle);
-  if (is_pipe && (!should_listen || (flags & PIPE_SERVER_END) != 0)) return {};
-  return error(Operation::other, std::errc::operation_not_supported);
-}
-
-bool is_message_type(HANDLE pipe) noexcept {
-  DWORD flags = 0;
-  const auto nothing = LPDWORD{nullptr};
-  return sys("GetNamedPipeInfo", ::GetNamedPipeInfo, pipe, &flags, nothing, nothing, nothing) &&
-         (flags & PIPE_TYPE_MESSAGE) != 0;
-}
-
-DWORD write_buffer_size(HANDLE pipe) noexcept {
+std::optional<PipeInfo> info_of(HANDLE pipe) noexcept {
   DWORD flags = 0;
   DWORD out = 0;  // both seen from the server
   DWORD in = 0;
-  if (!sys("GetNamedPipeInfo", ::GetNamedPipeInfo, pipe, &flags, &out, &in, LPDWORD{nullptr})) return 0;
-  return (flags & PIPE_SERVER_END) != 0 ? out : in;
+  if (!sys("GetNamedPipeInfo", ::GetNamedPipeInfo, pipe, &flags, &out, &in, LPDWORD{nullptr})) return std::nullopt;
+  const bool is_server_end = (flags & PIPE_SERVER_END) != 0;
+  return PipeInfo{is_server_end, (flags & PIPE_TYPE_MESSAGE) != 0, is_server_end ? out : in};
+}
+
+bool set_modes(HANDLE pipe, const PipeInfo& info) noexcept {
+  DWORD modes = read_mode(info.has_messages) | PIPE_WAIT;
+  return sys("SetNamedPipeHandleState", ::SetNamedPipeHandleState, pipe, &modes, LPDWORD{nullptr}, LPDWORD{nullptr}) !=
+         FALSE;
+}
+
+std::optional<PipeInfo> prepare_pipe(HANDLE handle, bool should_listen, std::error_code& ec) noexcept {
+  if (handle == nullptr || handle == INVALID_HANDLE_VALUE) {
+    ec = error(Operation::other, Errc::closed);
+    return std::nullopt;
+  }
+  // GetFileType first: GetNamedPipeInfo may wait for what is no pipe.
+  std::optional<PipeInfo> info;
+  if (sys("GetFileType", ::GetFileType, handle) == FILE_TYPE_PIPE && is_overlapped(handle)) info = info_of(handle);
+  const bool is_usable =
+      info && (!should_listen || info->is_server_end) && (has_modes(handle, *info) || set_modes(handle, *info));
+  if (is_usable) return info;
+  ec = error(Operation::other, std::errc::operation_not_supported);
+  return std::nullopt;
 }
 
 }  // namespace localsocket::detail::windows_backend

@@ -16,6 +16,21 @@ inline constexpr std::string_view local_prefix = R"(\\.\pipe\)";
 inline constexpr std::size_t default_buffer_size = 64 * 1024;
 inline constexpr std::size_t largest_buffer_size = std::size_t{1} << 30;
 
+/// What the system says of a pipe's end.
+struct PipeInfo {
+  bool is_server_end;
+  bool has_messages;        ///< their bounds are kept, so that an empty one can be sent
+  DWORD write_buffer_size;  ///< the buffer for what this end writes; 0 if its creator asked for none
+};
+
+/// Nothing if it is no pipe.
+std::optional<PipeInfo> info_of(HANDLE pipe) noexcept;
+
+/// Has a call on this end wait until it can go on, and a read end with the message. Only so is an empty message, which
+/// ends a half, told from nothing: a read by bytes takes the messages that follow along while it has room for them, and
+/// the empty one with them. For who may not change the handle so, it is false.
+bool set_modes(HANDLE pipe, const PipeInfo& info) noexcept;
+
 /// What all instances of one pipe have in common.
 class PipeMaker {
  public:
@@ -23,6 +38,9 @@ class PipeMaker {
 
   /// `name` as CreateNamedPipeW takes it. Only the security descriptor can fail.
   PipeMaker(std::wstring name, const ListenOptions& options, std::error_code& ec);
+
+  /// For what follows an instance that somebody else has made: all must be of one type.
+  void take_type(const PipeInfo& first) noexcept;
 
   /// The next instance. With `first` the name must be free: ERROR_ACCESS_DENIED otherwise.
   Handle make(bool first, std::error_code& ec) const noexcept;
@@ -46,13 +64,8 @@ Handle open_client(const std::wstring& name, const ConnectOptions& options, std:
 /// The same for a child's standard output: synchronous, inheritable, and only to be written to.
 Handle open_client_for_child(const std::wstring& name, const ConnectOptions& options, std::error_code& ec) noexcept;
 
-/// operation_not_supported unless it is an end of a named pipe opened for overlapped I/O; Errc::closed for no handle.
-std::error_code check_pipe(HANDLE handle, bool should_listen) noexcept;
-
-/// Whether its messages keep their bounds, so that an empty one can be sent.
-bool is_message_type(HANDLE pipe) noexcept;
-
-/// The buffer for what this end writes; 0 if its creator asked for none.
-DWORD write_buffer_size(HANDLE pipe) noexcept;
+/// For somebody else's handle: puts an end of a named pipe that is open for overlapped I/O into the modes that reads
+/// and writes need. Any other handle is operation_not_supported, and no handle Errc::closed.
+std::optional<PipeInfo> prepare_pipe(HANDLE handle, bool should_listen, std::error_code& ec) noexcept;
 
 }  // namespace localsocket::detail::windows_backend

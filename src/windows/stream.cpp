@@ -18,14 +18,16 @@ constexpr std::size_t largest_read = std::size_t{1} << 30;
 
 std::error_code error_of(Operation operation, const Completion& completion) noexcept {
   if (completion.why != Interruption::none) return error(operation, completion.why);
+  // Nothing was moved, and nothing failed: somebody who shares the pipe's end has set PIPE_NOWAIT.
+  if (completion.error == ERROR_SUCCESS) return error(operation, std::errc::operation_would_block);
   return native_error(operation, static_cast<int>(completion.error));
 }
 
 // A write that is still pending and no larger than the pipe's buffer has had nothing taken: a write completes as soon
 // as all that is queued fits the buffer. So when it is cancelled, "0 bytes" is the truth, and the count of what was
 // moved is exact. Of a larger one the reader may have had a part, which a cancelled WriteFile does not report.
-DWORD largest_write_to(HANDLE pipe) noexcept {
-  const DWORD buffer = write_buffer_size(pipe);
+DWORD largest_write_to(const std::optional<PipeInfo>& info) noexcept {
+  const DWORD buffer = info ? info->write_buffer_size : 0;
   return buffer != 0 ? buffer : default_buffer_size;  // no buffer: the count of an interrupted write is a lower bound
 }
 
@@ -37,6 +39,7 @@ Stream& Stream::operator=(Stream&& other) noexcept {
   if (this != &other) {
     close();
     pipe_ = other.pipe_.exchange(invalid_handle);
+    has_messages_ = other.has_messages_.load();
     largest_write_ = other.largest_write_.load();
     read_ended_ = other.read_ended_.load();
     write_ended_ = other.write_ended_.load();
@@ -48,8 +51,11 @@ Stream& Stream::operator=(Stream&& other) noexcept {
 void Stream::close() noexcept { const Handle closing(pipe_.exchange(invalid_handle)); }
 
 Stream Stream::adopt(NativeHandle handle, std::error_code& ec) {
-  ec = check_pipe(handle, false);
-  return ec ? Stream() : Stream(handle);
+  const std::optional<PipeInfo> info = prepare_pipe(handle, false, ec);
+  if (ec) return {};
+  Stream stream(handle);
+  stream.learn(info);
+  return stream;
 }
 
 std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
@@ -66,6 +72,12 @@ std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
 
 Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
   Stream stream(open_client(to_wide(address.native()), options, ec).release());
+  if (!ec) {
+    const std::optional<PipeInfo> info = info_of(stream.handle());
+    const bool needs_modes = info && info->has_messages && options.direction != Direction::client_to_server;
+    if (!info || (needs_modes && !set_modes(stream.handle(), *info))) ec = last_error(Operation::connect);
+    stream.learn(info);
+  }
   if (!ec && options.trust == Trust::same_user) check_owner(stream.handle(), ec);
   return ec ? Stream() : std::move(stream);
 }
@@ -80,7 +92,7 @@ NativeHandle Stream::connect_for_child(const LocalAddress& address, const Connec
 // The handle is synchronous: it waits, whatever OVERLAPPED says.
 std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
                                     std::error_code& ec) {
-  const auto size = static_cast<DWORD>(std::min<std::size_t>(bytes.size(), largest_write_to(handle)));
+  const auto size = static_cast<DWORD>(std::min<std::size_t>(bytes.size(), largest_write_to(info_of(handle))));
   const Completion completion = perform_on_helper_thread(call, [&](Completion& result) {
     const bool written = sys("WriteFile", ::WriteFile, handle, static_cast<const void*>(bytes.data()), size,
                              &result.bytes, LPOVERLAPPED{nullptr});
@@ -119,7 +131,7 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
     }
     // Somebody wrote zero bytes: the end on a message-type pipe, nothing on a byte-type one. Whoever does it all the
     // time must not keep us here.
-    read_ended_ = is_message_type(handle());
+    read_ended_ = has_messages();
     if (read_ended_) return 0;
     if (const Interruption why = call.ended(); why != Interruption::none) {
       ec = error(Operation::read, why);
@@ -128,13 +140,24 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
   }
 }
 
+void Stream::learn(const std::optional<PipeInfo>& info) noexcept {
+  if (!info) return;
+  has_messages_.store(info->has_messages, std::memory_order_relaxed);
+  largest_write_.store(largest_write_to(info), std::memory_order_release);  // says that both are known
+}
+
+// An accepted end asks when it has to know first.
 std::size_t Stream::largest_write() noexcept {
-  std::uint32_t size = largest_write_.load(std::memory_order_relaxed);
-  if (size == 0) {
-    size = largest_write_to(handle());
-    largest_write_.store(size, std::memory_order_relaxed);
-  }
-  return size;
+  const std::uint32_t known = largest_write_.load(std::memory_order_acquire);
+  if (known != 0) return known;
+  const std::optional<PipeInfo> info = info_of(handle());
+  learn(info);
+  return largest_write_to(info);
+}
+
+bool Stream::has_messages() noexcept {
+  static_cast<void>(largest_write());
+  return has_messages_.load(std::memory_order_relaxed);
 }
 
 std::size_t Stream::write_one(std::span<const std::byte> bytes, Call& call, std::error_code& ec) noexcept {
@@ -172,7 +195,7 @@ std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code&
 
 void Stream::shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept {
   // A byte-type pipe ends as a whole, and no pipe can refuse what the peer writes.
-  if (how != Shutdown::write || !is_message_type(handle())) {
+  if (how != Shutdown::write || !has_messages()) {
     ec = error(Operation::other, std::errc::operation_not_supported);
     return;
   }
@@ -196,6 +219,7 @@ bool Stream::drain(Call& call, std::error_code& ec) noexcept {
 }
 
 std::size_t Stream::available(std::error_code& ec) const noexcept {
+  if (read_ended_) return 0;
   DWORD bytes = 0;
   const bool known = sys("PeekNamedPipe", ::PeekNamedPipe, handle(), LPVOID{nullptr}, DWORD{0}, LPDWORD{nullptr},
                          &bytes, LPDWORD{nullptr});
@@ -213,6 +237,8 @@ Stream Stream::duplicate(std::error_code& ec) const noexcept {
     return {};
   }
   Stream copy(handle_of_copy);
+  copy.has_messages_ = has_messages_.load();
+  copy.largest_write_ = largest_write_.load();
   copy.read_ended_ = read_ended_.load();
   copy.write_ended_ = write_ended_.load();
   return copy;

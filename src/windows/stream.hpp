@@ -11,11 +11,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
 
 namespace localsocket::detail::windows_backend {
+
+struct PipeInfo;
 
 class Stream {
  public:
@@ -48,10 +51,13 @@ class Stream {
  private:
   std::size_t write_one(std::span<const std::byte> bytes, Call& call, std::error_code& ec) noexcept;
   std::size_t write_gathered(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept;
+  void learn(const std::optional<PipeInfo>& info) noexcept;
+  bool has_messages() noexcept;
   std::size_t largest_write() noexcept;
 
   std::atomic<NativeHandle> pipe_{invalid_handle};
-  std::atomic<std::uint32_t> largest_write_{0};  // 0: not asked yet
+  std::atomic<std::uint32_t> largest_write_{0};  // 0: neither this nor the next is known yet
+  std::atomic<bool> has_messages_{false};
   // Half-close, on a message-type pipe: an empty message has come, or has been sent.
   std::atomic<bool> read_ended_{false};
   std::atomic<bool> write_ended_{false};

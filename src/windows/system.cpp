@@ -14,6 +14,22 @@ DWORD to_milliseconds(std::chrono::steady_clock::duration time) noexcept {
   return static_cast<DWORD>(std::min<decltype(whole)>(whole, INFINITE - 1));
 }
 
+void wait_for_any(HANDLE object, HANDLE other, std::chrono::steady_clock::duration time) noexcept {
+  HANDLE objects[2];
+  DWORD count = 0;
+  for (const HANDLE one : {object, other}) {
+    if (one != nullptr) objects[count++] = one;
+  }
+  DWORD result = WAIT_FAILED;
+  if (count == 1) {
+    result = sys("WaitForSingleObject", ::WaitForSingleObject, objects[0], to_milliseconds(time));
+  } else if (count == 2) {
+    result = sys("WaitForMultipleObjects", ::WaitForMultipleObjects, count, static_cast<const HANDLE*>(objects), FALSE,
+                 to_milliseconds(time));
+  }
+  if (result == WAIT_FAILED) ::Sleep(to_milliseconds(std::min<decltype(time)>(time, blind_wait)));
+}
+
 std::wstring to_wide(std::string_view utf8) {
   const int bytes = static_cast<int>(utf8.size());
   const int size = ::MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, utf8.data(), bytes, nullptr, 0);

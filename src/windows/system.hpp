@@ -14,6 +14,7 @@
 #include <winternl.h>
 
 #include "core/errors.hpp"
+#include "core/seams.hpp"
 #include "core/trace.hpp"
 
 namespace localsocket::detail::windows_backend {
@@ -23,10 +24,12 @@ inline bool has_failed(BOOL result) noexcept { return result == FALSE; }
 inline bool has_failed(HANDLE result) noexcept { return result == nullptr || result == INVALID_HANDLE_VALUE; }
 inline bool has_failed(DWORD result) noexcept { return result == WAIT_FAILED; }
 
+inline void set_error(int error) noexcept { ::SetLastError(static_cast<DWORD>(error)); }
+
 /// Calls `function` and tells the trace hook.
 template <class Function, class... Arguments>
 inline auto sys(const char* name, Function function, Arguments... arguments) noexcept {
-  const auto result = function(arguments...);
+  const auto result = seams::call<set_error>(name, function, arguments...);
   if (is_tracing()) [[unlikely]] {
     const DWORD saved = ::GetLastError();
     trace(name, has_failed(result) ? static_cast<int>(saved) : 0, result, arguments...);
@@ -62,6 +65,13 @@ class Handle {
 inline std::error_code last_error(Operation operation) noexcept {
   return native_error(operation, static_cast<int>(::GetLastError()));
 }
+
+/// How long a thread sleeps that waits for something that nothing can tell it of, before it looks again.
+inline constexpr std::chrono::milliseconds blind_wait{10};
+
+/// Waits until one of the objects, of which some may be null, is signalled, or the time is over. Without any it sleeps
+/// for a blind_wait at most, so that whoever looks again and again does not spin.
+void wait_for_any(HANDLE object, HANDLE other, std::chrono::steady_clock::duration time) noexcept;
 
 /// For a wait: rounded up, so that nothing ends early; INFINITE for `max()`.
 DWORD to_milliseconds(std::chrono::steady_clock::duration time) noexcept;

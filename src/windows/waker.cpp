@@ -2,6 +2,8 @@
 
 #include "system.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <new>
 
 namespace localsocket::detail::windows_backend {
@@ -22,18 +24,25 @@ struct Waker::OfThread {
 
   static Waker* make(DWORD slot) noexcept {
     auto* const waker = new (std::nothrow) Waker;
-    if (waker != nullptr && ::FlsSetValue(slot, waker)) return waker;
+    if (waker != nullptr && waker->event_ != nullptr && ::FlsSetValue(slot, waker)) return waker;
     delete waker;
     return nullptr;
+  }
+
+  /// For as long as there are no resources for one of the thread's own. Nothing wakes it: who waits by it looks up by
+  /// itself. Never destroyed: static objects may use the library in their destructors.
+  static Waker& none() noexcept {
+    alignas(Waker) static std::byte memory[sizeof(Waker)];
+    static Waker& waker = *new (static_cast<void*>(memory)) Waker(nullptr);
+    return waker;
   }
 };
 
 Waker& Waker::current() noexcept {
   static const DWORD slot = OfThread::make_slot();
-  static Waker none(nullptr);
   auto* waker = static_cast<Waker*>(::FlsGetValue(slot));
   if (waker == nullptr) waker = OfThread::make(slot);
-  return waker != nullptr ? *waker : none;
+  return waker != nullptr ? *waker : OfThread::none();
 }
 
 // Auto-reset: GetOverlappedResult may use it as long as it does not wait itself (its documentation), which we never ask
@@ -45,8 +54,10 @@ Waker::~Waker() { const Handle closing(event_); }
 
 void Waker::wake() noexcept { sys("SetEvent", ::SetEvent, event_); }
 
-void Waker::wait(std::chrono::steady_clock::duration time) noexcept {
-  sys("WaitForSingleObject", ::WaitForSingleObject, event_, to_milliseconds(time));
+void Waker::wait_also_for(void* object, std::chrono::steady_clock::duration time) noexcept {
+  wait_for_any(object, event_, event_ != nullptr ? time : std::min<decltype(time)>(time, blind_wait));
 }
+
+void Waker::wait(std::chrono::steady_clock::duration time) noexcept { wait_for_any(event_, nullptr, time); }
 
 }  // namespace localsocket::detail::windows_backend

@@ -20,6 +20,8 @@ class Waker {
 
   void wake() noexcept;
   void wait(std::chrono::steady_clock::duration time) noexcept;
+  /// Or until `object` is signalled.
+  void wait_also_for(void* object, std::chrono::steady_clock::duration time) noexcept;
 
   /// An auto-reset event, or null when there were no resources for one.
   void* event() const noexcept { return event_; }

@@ -150,7 +150,7 @@ inline constexpr Platform named_pipes{
     .printed_newline = "\r\n",
     .handles_kept_by_the_runtime = 8,  // winpthreads: an event for each std::mutex that was ever contended
     .can_limit_handles = false,
-    .most_calls_of_a_connect = 1,
+    .most_calls_of_a_connect = 2,  // CreateFileW, GetNamedPipeInfo
     .read_call = "ReadFile",
     .write_call = "WriteFile",
     .scattered_read_call = "ReadFile",

@@ -1,4 +1,4 @@
-// Half-close on pipes: a message-type pipe that is read as bytes, and an empty message is the end of the stream.
+// Half-close on pipes: a message-type pipe that is read message by message, and an empty one is the end of the stream.
 #include <windows.h>
 
 #include <algorithm>
@@ -39,7 +39,7 @@ TEST_P(HalfClose, ThePeerReadsAllAndThenTheEndAgainAndAgain) {
 
 TEST_P(HalfClose, AReaderThatWaitsSeesTheEnd) {
   auto reading = run_async([&] { return text_until_end(other); });
-  reading.wait_until_blocked_for(long_wait);
+  reading.wait_until_blocked(Moment::late);
   ending.shutdown(Shutdown::write);
   EXPECT_EQ(reading.result(), "");
 }
@@ -147,6 +147,46 @@ TEST_P(HalfClose, AWriterDroppedWhileTheConnectionIsFullDoesNotWait) {
   EXPECT_GE(read_to_end(other).size(), chunk.size());
 }
 
+TEST_P(HalfClose, BothEndsReadMessageByMessage) {
+  for (LocalStream* end : {&ending, &other}) {
+    DWORD modes = 0;
+    ASSERT_TRUE(GetNamedPipeHandleStateW(end->native_handle(), &modes, nullptr, nullptr, nullptr, nullptr, 0));
+    EXPECT_NE(modes & PIPE_READMODE_MESSAGE, 0U);
+    EXPECT_EQ(modes & PIPE_NOWAIT, 0U);
+  }
+}
+
+TEST_P(HalfClose, AMebibyteAndTheEndArriveWhole) {
+  const Bytes sent = some_bytes(1_MiB);
+  auto writing = run_async([&] {
+    ending.write_all(sent);
+    ending.shutdown(Shutdown::write);
+    return true;
+  });
+  EXPECT_TRUE(read_to_end(other) == sent);
+  EXPECT_TRUE(writing.result());
+}
+
+TEST_P(HalfClose, AMessageOfMoreThanTheReaderTakesIsReadInParts) {
+  Bytes two(2);
+  auto reading = run_async([&] { return read_some(other, two); });
+  reading.wait_until_blocked();
+  ending.write_all("hello");
+  EXPECT_OUTCOME(reading.result(), 2, success);
+  EXPECT_EQ(text_of(two), "he");
+  EXPECT_EQ(read_text(other, 3), "llo");
+  ending.shutdown(Shutdown::write);
+  EXPECT_EQ(text_until_end(other), "");
+}
+
+TEST_P(HalfClose, NothingIsAvailableAfterTheEnd) {
+  ending.write_all("last");
+  ending.shutdown(Shutdown::write);
+  EXPECT_EQ(other.available(), 4U);
+  EXPECT_EQ(text_until_end(other), "last");
+  EXPECT_EQ(other.available(), 0U);
+}
+
 TEST_P(HalfClose, CloseIsTheEndToo) {
   ending.write_all("last");
   ending.close();
@@ -183,6 +223,27 @@ TEST_F(ForeignHalfClose, AnEmptyMessageIsTheEnd) {
   EXPECT_EQ(text_until_end(server), "hello");
   server.write_all("bye");
   EXPECT_EQ(client.read(3), "bye");
+}
+
+TEST_F(ForeignHalfClose, TheEmptyMessageIsTheEndBeforeWhateverFollowsIt) {
+  client.write("abc");
+  client.write("");
+  client.write("de");
+  EXPECT_EQ(text_until_end(server), "abc");
+  Bytes byte(1);
+  EXPECT_OUTCOME(read_some(server, byte), 0, success);
+}
+
+TEST(ForeignMessageServer, EndsItsHalfWithAnEmptyMessageToo) {
+  const std::string name = LocalAddress::unique().native();
+  const RawPipe server = RawPipe::server(name, {.mode = PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE});
+  LocalStream client = LocalStream::connect(name);
+  server.write("abc");
+  server.write("");
+  server.write("de");
+  EXPECT_EQ(text_until_end(client), "abc");
+  client.write_all("still here");
+  EXPECT_EQ(server.read(10), "still here");
 }
 
 TEST_F(ForeignHalfClose, ShutdownIsAnEmptyMessage) {
