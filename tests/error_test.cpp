@@ -322,6 +322,40 @@ TEST(Errc, IsAConditionOfItsOwnCategory) {
   EXPECT_NE(closed, std::errc::bad_file_descriptor);
 }
 
+TEST(Errc, IsAssignedToACodeAndComparesAsACondition) {
+  std::error_code ec = Errc::closed;
+  EXPECT_CODE(ec, Errc::closed);
+  EXPECT_EQ(ec.category(), category());
+  EXPECT_TRUE(ec == Errc::closed);
+  EXPECT_TRUE(Errc::closed == ec);
+  EXPECT_TRUE(ec != Errc::end_of_stream);
+  EXPECT_EQ(ec.message(), std::error_condition(Errc::closed).message());
+  // A native code that means the same is equal to the condition, not to the code.
+  Bytes byte(1);
+  const std::error_code native = read_some(*std::make_unique<LocalStream>(), byte).ec;
+  EXPECT_TRUE(native == Errc::closed);
+  ec = Errc::message_too_large;
+  EXPECT_TRUE(ec.default_error_condition() == Errc::message_too_large);
+  EXPECT_FALSE(native == ec);
+}
+
+TEST(Errors, OfOneConditionAreEqualWhicheverCallTheyComeFrom) {
+  const auto code_of = [](Failure (*provoke)()) { return provoke().call(); };
+  EXPECT_EQ(code_of(&read_timed_out), code_of(&write_timed_out));
+  EXPECT_EQ(code_of(&read_timed_out), code_of(&accept_of_nobody));
+  EXPECT_EQ(code_of(&read_closed), code_of(&write_closed));
+  EXPECT_EQ(code_of(&read_closed), code_of(&accept_at_a_closed_listener));
+}
+
+TEST(Errors, ThatMayNotComeAgainAreTemporary) {
+  for (const Row& row : table) {
+    const bool expected = row.condition == std::errc::timed_out || row.condition == std::errc::operation_would_block;
+    EXPECT_EQ(is_temporary(row.provoke().call()), expected) << row.name;
+  }
+  EXPECT_TRUE(is_temporary(std::make_error_code(std::errc::too_many_files_open)));
+  EXPECT_FALSE(is_temporary({}));
+}
+
 TEST(Errc, EachSaysSomethingElse) {
   std::vector<std::string> messages;
   for (Errc condition :

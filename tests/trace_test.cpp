@@ -1,7 +1,11 @@
 // The trace hook: each system call of the library, with what it was given and what came of it.
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <stop_token>
 #include <string>
@@ -10,6 +14,7 @@
 
 #include "support/differences.hpp"
 #include "support/listening.hpp"
+#include "support/process.hpp"
 #include "support/test.hpp"
 
 namespace localsocket::test {
@@ -268,6 +273,57 @@ TEST_F(Trace, TheHookLeavesTheErrorOfTheCallAlone) {
   server.close();
   EXPECT_CODE(write_all(client, bytes_of("data")).ec, std::errc::broken_pipe);
   set_trace_hook({});
+}
+
+// Without a line of code.
+
+CHILD_PROCESS(makes_a_pair) {
+  auto [a, b] = LocalStream::pair();
+  a.write_all("x");
+  return read_text(b, 1) == "x" ? 0 : 1;
+}
+
+/// Sets LOCALSOCKET_TRACE for the children of this process as long as it lives.
+class TraceVariable {
+ public:
+  explicit TraceVariable(const std::string& target) { set(target); }
+  TraceVariable(const TraceVariable&) = delete;
+  TraceVariable& operator=(const TraceVariable&) = delete;
+  ~TraceVariable() { set(""); }
+
+ private:
+  // putenv() is the one that both C libraries have; POSIX keeps the very bytes that it is given.
+  static void set(const std::string& target) {
+    static std::array<char, 512> variable;
+    const std::string text = "LOCALSOCKET_TRACE=" + target;
+    ASSERT_LT(text.size(), variable.size());
+    std::copy_n(text.c_str(), text.size() + 1, variable.begin());
+    ASSERT_EQ(::putenv(variable.data()), 0);
+  }
+};
+
+TEST_F(Trace, TheEnvironmentSendsItToStandardError) {
+  const TraceVariable variable("stderr");
+  ChildProcess child = spawn_program(child_command_line("makes_a_pair"));
+  const std::string output = child.read_to_end();
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_THAT(output, HasSubstr("] " + std::string(platform.write_call) + '('));
+}
+
+TEST_F(Trace, TheEnvironmentSendsItToAFile) {
+  const auto file = std::filesystem::temp_directory_path() / LocalAddress::unique("trace").text();
+  {
+    const TraceVariable variable(file.string());
+    for (int run = 0; run < 2; ++run) EXPECT_EQ(spawn("makes_a_pair").wait(), 0);
+  }
+  std::ifstream lines(file);
+  int writes = 0;
+  for (std::string line; std::getline(lines, line);) {
+    writes += line.find("] " + std::string(platform.write_call) + '(') != std::string::npos ? 1 : 0;
+  }
+  EXPECT_EQ(writes, 2) << "one of each run, the second appended";
+  lines.close();
+  std::filesystem::remove(file);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "support/listening.hpp"
 #include "support/test.hpp"
 
 namespace localsocket::test {
@@ -67,6 +68,53 @@ TEST(Wait, DoesNotOverflowWhenATimeoutEndsBehindTheLastTimePoint) {
 TEST(Wait, TakesTheExtremeDeadlinesAsTheyAre) {
   EXPECT_EQ(Wait(TimePoint::max()).deadline(start), TimePoint::max());
   EXPECT_EQ(Wait(TimePoint::min()).deadline(start), TimePoint::min());
+}
+
+TEST(Wait, ThatEndedBeforeTheClockBeganTriesOnce) {
+  auto [client, server] = connected_ends();
+  LocalListener listener = listening();
+  Bytes byte(1);
+  for (const Wait& wait : {Wait(TimePoint::min()), Wait(TimePoint::min() + 1ns), Wait(TimePoint() - 1h)}) {
+    EXPECT_OUTCOME(read_some(client, byte, wait), 0, std::errc::timed_out);
+    EXPECT_CODE(accept(listener, wait).ec, std::errc::timed_out);
+    EXPECT_CODE(connect(LocalAddress::unique(), wait).ec, std::errc::connection_refused);
+    server.write_all("x");
+    EXPECT_OUTCOME(read_some(client, byte, wait), 1, success);
+  }
+  fill(client);
+  EXPECT_CODE(write_some(client, byte, TimePoint::min()).ec, std::errc::timed_out);
+}
+
+TEST(Deadline, BeforeTheClockBeganHasPassed) {
+  auto [client, server] = connected_ends();
+  LocalListener listener = listening();
+  Bytes byte(1);
+  for (const TimePoint deadline : {TimePoint::min(), TimePoint::min() + 1ns}) {
+    client.set_read_deadline(deadline);
+    EXPECT_OUTCOME(read_some(client, byte), 0, std::errc::timed_out);
+    listener.set_accept_deadline(deadline);
+    EXPECT_CODE(accept(listener).ec, std::errc::timed_out);
+  }
+}
+
+TEST(Deadline, SetToThePastWhileACallWaitsEndsIt) {
+  auto [client, server] = connected_ends();
+  Bytes byte(1);
+  auto reading = run_async([&stream = client, &byte] { return read_some(stream, byte).ec; });
+  reading.wait_until_blocked_for(long_wait);
+  client.set_read_deadline(TimePoint::min());
+  EXPECT_TRUE(reading.finished_within(soon()));
+  EXPECT_CODE(reading.result(), std::errc::timed_out);
+}
+
+TEST(PollInterval, MayBeAsLongAsTheClockCounts) {
+  for (const auto interval : {std::chrono::milliseconds::max(), std::chrono::milliseconds(1'000h)}) {
+    const LocalAddress address = LocalAddress::unique();
+    EXPECT_CODE(connect(address, 20ms, {.poll_interval = interval}).ec, std::errc::connection_refused);
+    LocalListener listener = LocalListener::bind(address, {.backlog = 1});
+    const auto waiting = fill_backlog(listener);
+    EXPECT_CODE(connect(address, 20ms, {.poll_interval = interval}).ec, std::errc::timed_out);
+  }
 }
 
 TEST(Wait, RoundsUpSoThatNoCallEndsEarly) {

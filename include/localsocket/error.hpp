@@ -14,6 +14,10 @@ namespace localsocket {
 ///
 ///     if (ec == std::errc::connection_refused) …  // nobody is listening, on every platform
 ///
+/// Two errors with one native code compare equal whichever calls they come from, unless the code means something else
+/// to one of these calls. An `Errc` assigned to an error_code has no native code, so compare with conditions:
+/// `ec == Errc::closed` holds for both.
+///
 /// | condition                       | when                                                           |
 /// | ------------------------------- | -------------------------------------------------------------- |
 /// | Errc::invalid_address           | the address is malformed                                       |
@@ -44,8 +48,22 @@ enum class Errc {
 LOCALSOCKET_EXPORT const std::error_category& category() noexcept;
 
 LOCALSOCKET_EXPORT std::error_condition make_error_condition(Errc condition) noexcept;
+LOCALSOCKET_EXPORT std::error_code make_error_code(Errc condition) noexcept;
+
+/// Whether the same call may well succeed a little later, with nothing closed or changed: timed_out,
+/// operation_would_block and too_many_files_open. A connection_refused is not: nobody may ever listen.
+LOCALSOCKET_EXPORT bool is_temporary(const std::error_code& ec) noexcept;
+
+// An Errc converts to both an error_code and an error_condition; a comparison means the condition.
+inline bool operator==(const std::error_code& code, Errc condition) noexcept {
+  return code == make_error_condition(condition);
+}
+inline bool operator==(const std::error_condition& a, Errc b) noexcept { return a == make_error_condition(b); }
 
 }  // namespace localsocket
 
 template <>
 struct std::is_error_condition_enum<localsocket::Errc> : std::true_type {};
+
+template <>
+struct std::is_error_code_enum<localsocket::Errc> : std::true_type {};

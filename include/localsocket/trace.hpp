@@ -25,6 +25,13 @@ using TraceHook = std::function<void(const SystemCall&)>;
 ///
 /// The hook runs on the thread that made the call, one call at a time, with errno or GetLastError() kept. It must not
 /// throw nor call this library. When set_trace_hook() returns, the hook before is no longer running.
+/// Without memory for the words, `text` is the name of the call.
+/// A hook that is still set when the process exits stays set: destructors of static objects may still use the library.
+///
+/// Without a line of code, the environment variable LOCALSOCKET_TRACE set to `stderr` or to the name of a file (its
+/// lines are appended) traces a program from its start until a hook is set. Programs that run with more rights than
+/// their caller has, as set-uid ones, do not look at it.
+///
 /// Off costs one predictable branch a system call. A library built with `-Dtrace=false` has no hook: this returns
 /// false.
 LOCALSOCKET_EXPORT bool set_trace_hook(TraceHook hook);

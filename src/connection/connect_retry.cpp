@@ -42,7 +42,7 @@ bool ConnectRetry::waits(std::error_code& ec) {
     return false;
   }
   if (is_busy) {
-    NativeStream::await_capacity(address_, call_, options_.poll_interval);
+    NativeStream::await_capacity(address_, call_, Wait::saturate(options_.poll_interval));
   } else {
     interval_ = std::min(interval_, options_.poll_interval);
     pause(call_, interval_);

@@ -2,6 +2,8 @@
 
 #include "errors.hpp"
 
+#include "never_destroyed.hpp"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -47,11 +49,11 @@ class OwnCategory final : public std::error_category {
   }
 };
 
-const OwnCategory own_category;
+constinit detail::NeverDestroyed<OwnCategory> own_category;
 
 class NativeCategory final : public std::error_category {
  public:
-  explicit NativeCategory(detail::Operation operation) noexcept : operation_(operation) {}
+  constexpr explicit NativeCategory(detail::Operation operation) noexcept : operation_(operation) {}
   const char* name() const noexcept override { return "localsocket.native"; }
   std::string message(int code) const override {
     const std::string_view text = text_of(default_error_condition(code));
@@ -66,22 +68,34 @@ class NativeCategory final : public std::error_category {
   detail::Operation operation_;
 };
 
+// In the order of Operation.
+struct NativeCategories {
+  NativeCategory of[6]{NativeCategory(detail::Operation::bind),   NativeCategory(detail::Operation::connect),
+                       NativeCategory(detail::Operation::accept), NativeCategory(detail::Operation::read),
+                       NativeCategory(detail::Operation::write),  NativeCategory(detail::Operation::other)};
+};
+
+constinit detail::NeverDestroyed<NativeCategories> native_categories;
+
 }  // namespace
 
-const std::error_category& category() noexcept { return own_category; }
+const std::error_category& category() noexcept { return own_category.value; }
 
 std::error_condition make_error_condition(Errc condition) noexcept { return {static_cast<int>(condition), category()}; }
 
+std::error_code make_error_code(Errc condition) noexcept { return {static_cast<int>(condition), category()}; }
+
+bool is_temporary(const std::error_code& ec) noexcept {
+  return ec == std::errc::timed_out || ec == std::errc::operation_would_block || ec == std::errc::too_many_files_open;
+}
+
 namespace detail {
 
-const std::error_category& any_category = own_category;
+const std::error_category& any_category = own_category.value;
 
 std::error_code native_error(Operation operation, int code) noexcept {
-  // In the order of Operation.
-  static const std::array<NativeCategory, 6> categories{
-      NativeCategory(Operation::bind), NativeCategory(Operation::connect), NativeCategory(Operation::accept),
-      NativeCategory(Operation::read), NativeCategory(Operation::write),   NativeCategory(Operation::other)};
-  return {code, categories[static_cast<std::size_t>(operation)]};
+  if (!has_own_meaning(operation, code)) operation = Operation::other;
+  return {code, native_categories.value.of[static_cast<std::size_t>(operation)]};
 }
 
 std::error_code error(Operation operation, std::errc condition) noexcept {
@@ -91,7 +105,7 @@ std::error_code error(Operation operation, std::errc condition) noexcept {
 
 std::error_code error(Operation operation, Errc condition) noexcept {
   const int code = native_code(operation, condition);
-  return code != 0 ? native_error(operation, code) : std::error_code(static_cast<int>(condition), category());
+  return code != 0 ? native_error(operation, code) : make_error_code(condition);
 }
 
 void raise(const std::error_code& ec, std::string_view action, const LocalAddress& address) {

@@ -1,8 +1,9 @@
 // How an error is made: a native code, and the operation that gives it its meaning.
 //
 // One code can mean two things: ENOENT is "nobody is listening" to a connect and a missing directory to a bind. So
-// there is one error category for each operation, and all of them share the platform's table of (operation, code,
-// condition).
+// there is an error category for each operation, for the codes that mean something else to it, and one category for
+// all others: the same failure of a read and of a write compares equal. All of them share the platform's table of
+// (operation, code, condition).
 #pragma once
 
 #include <localsocket/address.hpp>
@@ -49,6 +50,8 @@ auto or_raise(std::string_view action, const Address& address, Function&& functi
 
 // What a backend provides (src/<backend>/error.cpp).
 
+/// Whether `code` means something to `operation` that it does not mean to all others.
+bool has_own_meaning(Operation operation, int code) noexcept;
 /// What `code` means to `operation`.
 std::error_condition native_condition(Operation operation, int code) noexcept;
 /// The system's own code for a condition of an operation; 0 where it has none.

@@ -22,6 +22,16 @@ std::error_code error(Operation operation, Interruption why) noexcept {
   return {};
 }
 
+namespace {
+
+// The difference of a deadline long past and now is beyond what the clock's unit can count.
+Clock::duration time_until(Clock::time_point moment) noexcept {
+  const Clock::time_point now = Clock::now();
+  return moment > now ? moment - now : Clock::duration::zero();
+}
+
+}  // namespace
+
 void Gate::update() noexcept {
   is_limited_ = nonblocking_ || timeout_ != none || deadline_ != none;
   wake_all();
@@ -86,7 +96,7 @@ Clock::duration Call::remaining() noexcept {
   const Clock::duration longest = polls ? stop_poll_interval : Clock::duration::max();
   const Clock::time_point limit = std::min(soft_limit(), hard_limit());
   if (limit == Clock::time_point::max()) return longest;
-  return std::clamp(limit - Clock::now(), Clock::duration::zero(), longest);
+  return std::min(time_until(limit), longest);
 }
 
 bool Call::has_time_for(Clock::duration time) noexcept {
@@ -125,10 +135,10 @@ Waiter::~Waiter() {
 
 void pause(Call& call, Clock::duration time) noexcept {
   const Waiter waiter(call);
-  const Clock::time_point until = Clock::now() + time;
+  const Clock::time_point until = Wait(time).deadline(Clock::now());
   while (call.ended() == Interruption::none) {
-    const Clock::duration left = std::min(until - Clock::now(), call.remaining());
-    if (left <= Clock::duration::zero()) return;
+    const Clock::duration left = std::min(time_until(until), call.remaining());
+    if (left == Clock::duration::zero()) return;
     waiter.waker().wait(left);
   }
 }

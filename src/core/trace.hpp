@@ -21,8 +21,13 @@ inline bool is_tracing() noexcept { return trace_is_on.load(std::memory_order_re
 
 void report_system_call(std::string_view name, std::string_view arguments, std::string_view result, int error) noexcept;
 
-/// Provided by the backend: the calling thread's id as the system's tools show it.
+// What a backend provides (src/<backend>/system.cpp).
+
+/// The calling thread's id as the system's tools show it.
 std::uint64_t native_thread_id() noexcept;
+/// What the environment variable LOCALSOCKET_TRACE says; empty where it is not set, or not to be trusted, because the
+/// process has rights that whoever set it may not have.
+std::string trace_target();
 
 template <class Value>
 std::string printed(const Value& value) {

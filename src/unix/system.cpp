@@ -3,6 +3,7 @@
 #include "backend.hpp"
 
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -27,6 +28,16 @@ std::uint64_t native_thread_id() noexcept {
 #else
   return static_cast<std::uint64_t>(::getpid());
 #endif
+}
+
+// A set-uid program must not write to a file that its caller names (secure_getenv(3), issetugid(2)).
+std::string trace_target() {
+#if defined(__linux__)
+  const char* const target = ::secure_getenv("LOCALSOCKET_TRACE");
+#else
+  const char* const target = ::issetugid() != 0 ? nullptr : std::getenv("LOCALSOCKET_TRACE");
+#endif
+  return target != nullptr ? target : "";
 }
 
 void close_handle(NativeHandle handle) noexcept { const unix_backend::Descriptor closing(handle); }

@@ -69,6 +69,13 @@ const auto& table() noexcept {
 
 }  // namespace
 
+bool has_own_meaning(Operation operation, int code) noexcept {
+  for (const Row& row : table()) {
+    if (row.code == static_cast<DWORD>(code) && row.operation == operation) return true;
+  }
+  return false;
+}
+
 std::error_condition native_condition(Operation operation, int code) noexcept {
   for (const Row& row : table()) {
     if (row.code == static_cast<DWORD>(code) && row.operation.value_or(operation) == operation) return row.condition;

@@ -107,7 +107,7 @@ void Stream::await_capacity(const LocalAddress& address, Call& call, Clock::dura
   // documentation).
   constexpr std::chrono::milliseconds longest_wait{10};
   const std::wstring name = to_wide(address.native());
-  for (const Clock::time_point until = Clock::now() + time; Clock::now() < until;) {
+  for (const Clock::time_point until = Wait(time).deadline(Clock::now()); Clock::now() < until;) {
     const DWORD wait = std::max<DWORD>(1, to_milliseconds(std::min<Clock::duration>(longest_wait, call.remaining())));
     if (sys("WaitNamedPipeW", ::WaitNamedPipeW, name.c_str(), wait)) return;
     if (::GetLastError() != ERROR_SEM_TIMEOUT || call.refused() != Interruption::none) return;

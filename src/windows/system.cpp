@@ -6,6 +6,12 @@ namespace localsocket::detail {
 
 std::uint64_t native_thread_id() noexcept { return ::GetCurrentThreadId(); }
 
+std::string trace_target() {
+  char target[MAX_PATH];
+  const DWORD size = ::GetEnvironmentVariableA("LOCALSOCKET_TRACE", static_cast<char*>(target), MAX_PATH);
+  return size < MAX_PATH ? std::string(static_cast<const char*>(target), size) : "";  // a longer one is no file's name
+}
+
 namespace windows_backend {
 
 DWORD to_milliseconds(std::chrono::steady_clock::duration time) noexcept {

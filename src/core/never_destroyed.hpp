@@ -1,0 +1,21 @@
+// What the library keeps for as long as the process lives.
+#pragma once
+
+#include <utility>
+
+namespace localsocket::detail {
+
+/// Holds a static object whose destructor never runs: the destructors of other static objects, and threads that still
+/// run while the process exits, may use it.
+template <class T>
+union NeverDestroyed {
+  template <class... Arguments>
+  constexpr explicit NeverDestroyed(Arguments&&... arguments) : value(std::forward<Arguments>(arguments)...) {}
+  NeverDestroyed(const NeverDestroyed&) = delete;
+  NeverDestroyed& operator=(const NeverDestroyed&) = delete;
+  constexpr ~NeverDestroyed() {}  // NOLINT(modernize-use-equals-default): deleted then
+
+  T value;
+};
+
+}  // namespace localsocket::detail
