@@ -1,13 +1,14 @@
 #include <localsocket/listener.hpp>
 
 #include "connection/acceptor.hpp"
+#include "core/never_destroyed.hpp"
 
 namespace localsocket {
 namespace {
 
 using detail::Operation;
 
-const LocalAddress unnamed;
+constinit const detail::NeverDestroyed<LocalAddress> unnamed;
 
 std::error_code check(const LocalAddress& address, const ListenOptions& options) {
   if (address.is_unnamed()) return detail::error(Operation::bind, Errc::invalid_address);
@@ -37,9 +38,9 @@ LocalListener::LocalListener(std::shared_ptr<detail::Acceptor> acceptor) noexcep
 LocalListener LocalListener::bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec) {
   ec = check(address, options);
   if (ec) return {};
-  detail::NativeListener native = detail::NativeListener::bind(address, options, ec);
-  if (ec) return {};
-  return LocalListener(std::make_shared<detail::Acceptor>(std::move(native), address, options));
+  auto acceptor = std::make_shared<detail::Acceptor>(address, options);
+  acceptor->open(detail::NativeListener::bind(address, options, ec));
+  return ec ? LocalListener() : LocalListener(std::move(acceptor));
 }
 
 LocalListener LocalListener::bind(const LocalAddress& address, std::error_code& ec) { return bind(address, {}, ec); }
@@ -62,6 +63,15 @@ LocalStream LocalListener::accept(const Wait& wait) {
   return detail::or_raise("accept at", local_address(), [&](std::error_code& ec) { return accept(wait, ec); });
 }
 
+LocalStream LocalListener::next_incoming(const Wait& wait) {
+  if (!acceptor_) return {};
+  std::error_code ec;
+  LocalStream stream(acceptor_->accept_once_there_are_handles(wait, ec));
+  const bool ends_the_loop = ec == Errc::closed || ec == std::errc::operation_canceled || ec == std::errc::timed_out;
+  if (ec && !ends_the_loop) detail::raise(ec, "accept at", local_address());
+  return stream;
+}
+
 void LocalListener::set_accept_deadline(std::optional<Wait::Clock::time_point> deadline) {
   if (acceptor_) acceptor_->accepting().set_deadline(deadline);
 }
@@ -72,17 +82,19 @@ void LocalListener::close() noexcept {
 
 bool LocalListener::is_open() const noexcept { return acceptor_ && acceptor_->is_open(); }
 
-const LocalAddress& LocalListener::local_address() const noexcept { return acceptor_ ? acceptor_->address() : unnamed; }
+const LocalAddress& LocalListener::local_address() const noexcept {
+  return acceptor_ ? acceptor_->address() : unnamed.value;
+}
 
 NativeHandle LocalListener::native_handle() const noexcept { return acceptor_ ? acceptor_->handle() : invalid_handle; }
 
 NativeHandle LocalListener::release() noexcept { return acceptor_ ? acceptor_->release() : invalid_handle; }
 
 LocalListener LocalListener::adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec) {
+  auto acceptor = std::make_shared<detail::Acceptor>(address, ListenOptions());
   ec.clear();
-  detail::NativeListener native = detail::NativeListener::adopt(handle, address, ec);
-  if (ec) return {};
-  return LocalListener(std::make_shared<detail::Acceptor>(std::move(native), address, ListenOptions()));
+  acceptor->open(detail::NativeListener::adopt(handle, address, ec));
+  return ec ? LocalListener() : LocalListener(std::move(acceptor));
 }
 
 LocalListener LocalListener::adopt(NativeHandle handle, const LocalAddress& address) {

@@ -47,11 +47,10 @@ LocalStream::LocalStream(std::shared_ptr<detail::Connection> connection) noexcep
 
 LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
                                  std::error_code& ec) {
-  detail::NativeStream native;
+  auto connection = std::make_shared<detail::Connection>(LocalAddress(), address);
   detail::ConnectRetry retry(address, wait, options);
-  while (retry.goes_on(ec)) native = detail::NativeStream::connect(address, options, ec);
+  while (retry.goes_on(ec)) connection->open(detail::NativeStream::connect(address, options, ec));
   if (ec) return {};
-  auto connection = detail::make_connection(std::move(native), LocalAddress(), address);
   connection->restrict(options.direction != Direction::client_to_server,
                        options.direction != Direction::server_to_client);
   return LocalStream(std::move(connection));
@@ -71,13 +70,14 @@ LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, 
 }
 
 std::pair<LocalStream, LocalStream> LocalStream::pair(std::error_code& ec) {
+  auto one = std::make_shared<detail::Connection>(LocalAddress(), LocalAddress());
+  auto other = std::make_shared<detail::Connection>(LocalAddress(), LocalAddress());
   ec.clear();
   auto [a, b] = detail::NativeStream::pair(ec);
   if (ec) return {};
-  const auto wrap = [](detail::NativeStream& native) {
-    return LocalStream(detail::make_connection(std::move(native), LocalAddress(), LocalAddress()));
-  };
-  return {wrap(a), wrap(b)};
+  one->open(std::move(a));
+  other->open(std::move(b));
+  return {LocalStream(std::move(one)), LocalStream(std::move(other))};
 }
 
 std::pair<LocalStream, LocalStream> LocalStream::pair() {
@@ -292,10 +292,10 @@ NativeHandle LocalStream::native_handle() const noexcept {
 NativeHandle LocalStream::release() noexcept { return connection_ ? connection_->release() : invalid_handle; }
 
 LocalStream LocalStream::adopt(NativeHandle handle, std::error_code& ec) {
+  auto connection = std::make_shared<detail::Connection>(LocalAddress(), LocalAddress());
   ec.clear();
-  detail::NativeStream native = detail::NativeStream::adopt(handle, ec);
-  if (ec) return {};
-  return LocalStream(detail::make_connection(std::move(native), LocalAddress(), LocalAddress()));
+  connection->open(detail::NativeStream::adopt(handle, ec));
+  return ec ? LocalStream() : LocalStream(std::move(connection));
 }
 
 LocalStream LocalStream::adopt(NativeHandle handle) {

@@ -53,9 +53,12 @@ class LOCALSOCKET_EXPORT LocalListener {
   LocalStream accept(const Wait& wait, std::error_code& ec);
   LocalStream accept(std::error_code& ec);
 
-  /// A range of the clients to come, each accepted when the loop asks for it; it ends at close(), and throws on other
-  /// errors.
-  IncomingStreams incoming();
+  /// A range of the clients to come, each accepted when the loop asks for it, waiting anew for each as long as the Wait
+  /// says. close(), a stop request, a time-out and a deadline that has passed end the loop. Where no descriptor or
+  /// handle is left the loop goes on once there is one, and looks for it at most every 100 ms. Other errors throw.
+  ///
+  ///     for (LocalStream client : listener.incoming(stop)) serve(std::move(client));
+  IncomingStreams incoming(const Wait& wait = {});
 
   /// The moment after which every accept fails with timed_out; nothing is no limit. Also for calls already waiting.
   void set_accept_deadline(std::optional<Wait::Clock::time_point> deadline);
@@ -83,7 +86,10 @@ class LOCALSOCKET_EXPORT LocalListener {
   static LocalListener adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec);
 
  private:
+  friend class IncomingStreams;
+
   explicit LocalListener(std::shared_ptr<detail::Acceptor> acceptor) noexcept;
+  LocalStream next_incoming(const Wait& wait);
 
   std::shared_ptr<detail::Acceptor> acceptor_;
 };
@@ -96,16 +102,14 @@ class IncomingStreams {
     using value_type = LocalStream;
     using difference_type = std::ptrdiff_t;
 
-    explicit iterator(LocalListener& listener) : listener_(&listener) { ++*this; }
+    iterator(LocalListener& listener, const Wait& wait) : listener_(&listener), wait_(wait) { ++*this; }
 
     /// The client, moved out: once for each step.
     LocalStream operator*() const { return std::move(next_); }
 
     iterator& operator++() {
-      std::error_code ec;
-      next_ = listener_->accept(ec);
-      ended_ = ec == Errc::closed;
-      if (ec && !ended_) throw std::system_error(ec, "accept");
+      next_ = next_of(*listener_, wait_);
+      ended_ = !next_.is_open();
       return *this;
     }
     void operator++(int) { ++*this; }
@@ -114,18 +118,22 @@ class IncomingStreams {
 
    private:
     LocalListener* listener_;
+    Wait wait_;
     mutable LocalStream next_;
     bool ended_ = false;
   };
 
-  explicit IncomingStreams(LocalListener& listener) noexcept : listener_(&listener) {}
-  iterator begin() const { return iterator(*listener_); }
+  IncomingStreams(LocalListener& listener, const Wait& wait) noexcept : listener_(&listener), wait_(wait) {}
+  iterator begin() const { return iterator(*listener_, wait_); }
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
+  static LocalStream next_of(LocalListener& listener, const Wait& wait) { return listener.next_incoming(wait); }
+
   LocalListener* listener_;
+  Wait wait_;
 };
 
-inline IncomingStreams LocalListener::incoming() { return IncomingStreams(*this); }
+inline IncomingStreams LocalListener::incoming(const Wait& wait) { return IncomingStreams(*this, wait); }
 
 }  // namespace localsocket

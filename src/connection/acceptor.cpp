@@ -1,28 +1,52 @@
 #include "acceptor.hpp"
 
+#include <algorithm>
+
 namespace localsocket::detail {
 
-NativeStream Acceptor::accept_within(const Wait& wait, std::error_code& ec) {
-  Call call(accepting(), wait);
+std::shared_ptr<Connection> Acceptor::accept_one(Call& call, std::error_code& ec) {
   Interruption why = call.begin();
-  if (why == Interruption::none) why = limit_->acquire(call);
-  if (why != Interruption::none) {
-    ec = error(Operation::accept, why);
-    return {};
+  // What allocates memory comes first, so that neither a permit nor a client is lost when there is none.
+  auto connection = std::make_shared<Connection>(address_, LocalAddress());
+  connection->restrict(direction_ != Direction::server_to_client, direction_ != Direction::client_to_server);
+  if (why == Interruption::none && limit_->is_limited()) {
+    auto permit = std::make_shared<ConnectionPermit>(limit_);
+    why = permit->acquire(call);
+    connection->hold(std::move(permit));
   }
-  NativeStream stream = native_.accept(call, ec);
-  if (ec) limit_->release();
-  return stream;
+  if (why == Interruption::none) {
+    connection->open(native_.accept(call, ec));
+  } else {
+    ec = error(Operation::accept, why);
+  }
+  return ec ? nullptr : connection;
 }
 
 std::shared_ptr<Connection> Acceptor::accept(const Wait& wait, std::error_code& ec) {
   ec.clear();
-  NativeStream stream = accept_within(wait, ec);
+  std::shared_ptr<Connection> connection;
+  {
+    Call call(accepting(), wait);
+    connection = accept_one(call, ec);
+  }
   close_if_idle();
-  if (ec) return nullptr;
-  auto connection = make_connection(std::move(stream), address_, LocalAddress());
-  connection->restrict(direction_ != Direction::server_to_client, direction_ != Direction::client_to_server);
-  if (limit_->is_limited()) connection->hold(std::make_shared<ConnectionPermit>(limit_));
+  return connection;
+}
+
+std::shared_ptr<Connection> Acceptor::accept_once_there_are_handles(const Wait& wait, std::error_code& ec) {
+  constexpr std::chrono::milliseconds longest{100};
+  std::chrono::milliseconds interval{1};
+  std::shared_ptr<Connection> connection;
+  {
+    Call call(accepting(), wait);
+    for (ec.clear(); !connection && !ec; interval = std::min(interval * 2, longest)) {
+      connection = accept_one(call, ec);
+      if (ec != std::errc::too_many_files_open) break;
+      ec = error(Operation::accept, call.refused());
+      if (!ec) pause(call, interval);
+    }
+  }
+  close_if_idle();
   return connection;
 }
 

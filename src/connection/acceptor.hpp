@@ -9,6 +9,7 @@
 #include "connection.hpp"
 #include "connection_limit.hpp"
 
+#include <chrono>
 #include <memory>
 #include <system_error>
 
@@ -16,14 +17,19 @@ namespace localsocket::detail {
 
 class Acceptor {
  public:
-  Acceptor(NativeListener native, LocalAddress address, const ListenOptions& options)
-      : native_(std::move(native)),
-        address_(std::move(address)),
+  /// Without a handle yet: nothing allocates memory once clients can connect.
+  Acceptor(const LocalAddress& address, const ListenOptions& options)
+      : address_(address),
         direction_(options.direction),
         limit_(std::make_shared<ConnectionLimit>(options.max_connections)) {}
   ~Acceptor() { close(); }
 
+  /// Before any call: what it listens with.
+  void open(NativeListener&& native) noexcept { native_ = std::move(native); }
+
   std::shared_ptr<Connection> accept(const Wait& wait, std::error_code& ec);
+  /// The same, but too_many_files_open is not the end: it tries again until the call ends.
+  std::shared_ptr<Connection> accept_once_there_are_handles(const Wait& wait, std::error_code& ec);
 
   void close() noexcept;
   bool is_open() const noexcept { return !limit_->accepting().is_closed(); }
@@ -34,7 +40,7 @@ class Acceptor {
   const LocalAddress& address() const noexcept { return address_; }
 
  private:
-  NativeStream accept_within(const Wait& wait, std::error_code& ec);
+  std::shared_ptr<Connection> accept_one(Call& call, std::error_code& ec);
   void close_if_idle() noexcept;
 
   NativeListener native_;

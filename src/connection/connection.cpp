@@ -17,9 +17,10 @@ std::size_t Connection::run(Operation operation, Gate& gate, const Wait& wait, s
     }
   }
   if (gate.is_closed()) [[unlikely]] {
-    // What the end of a half's direction looks like to a call that was waiting.
-    const bool was_ended = (operation == Operation::read && moved == 0 && !ec) ||
-                           (operation == Operation::write && ec == std::errc::broken_pipe);
+    // What the end of a half's direction looks like to a call that was waiting: read_exact has a code for it, and
+    // read_some has none.
+    const bool was_ended =
+        operation == Operation::read ? (moved == 0 && !ec) || ec == Errc::end_of_stream : ec == std::errc::broken_pipe;
     if (was_ended) ec = error(operation, Errc::closed);
     close_if_idle();
   }
@@ -30,7 +31,7 @@ std::size_t Connection::run(Operation operation, Gate& gate, const Wait& wait, s
 template <class Step>
 void Connection::run_at_once(Operation operation, Gate& gate, std::error_code& ec, Step step) {
   {
-    const Call holding(gate, Wait());  // the handle
+    const Entry entry(gate);
     if (gate.is_usable()) {
       step();
     } else {
@@ -113,13 +114,14 @@ std::size_t Connection::available(std::error_code& ec) {
 }
 
 std::shared_ptr<Connection> Connection::duplicate(std::error_code& ec) {
-  NativeStream copy;
-  run_at_once(Operation::other, any_open_gate(), ec, [&] { copy = native_.duplicate(ec); });
+  auto copy = std::make_shared<Connection>(local_, peer_);
+  run_at_once(Operation::other, any_open_gate(), ec, [&] {
+    copy->hold(permit_);
+    copy->open(native_.duplicate(ec));
+  });
   if (ec) return nullptr;
-  auto connection = make_connection(std::move(copy), local_, peer_);
-  connection->restrict(reading_.is_usable(), writing_.is_usable());
-  if (permit_ && permit_->share()) connection->hold(permit_);
-  return connection;
+  copy->restrict(reading_.is_usable(), writing_.is_usable());
+  return copy;
 }
 
 PeerIdentity Connection::peer(std::error_code& ec) {
@@ -148,8 +150,11 @@ void Connection::mark_closed() noexcept {
   writing_.close();
 }
 
+// Whoever is last, close() or a call, closes, and only then may another connection take the permit.
 void Connection::close_if_idle() noexcept {
-  if (!is_open() && reading_.is_idle() && writing_.is_idle()) native_.close();
+  if (is_open() || !reading_.is_idle() || !writing_.is_idle() || has_ended_.exchange(true)) return;
+  native_.close();
+  permit_.reset();
 }
 
 void Connection::close_half(bool reads) noexcept {
@@ -157,7 +162,7 @@ void Connection::close_half(bool reads) noexcept {
   const Gate& other = reads ? writing_ : reading_;
   std::error_code cannot;  // a byte-type pipe: the direction ends with the connection then
   {
-    const Call holding(gate, Wait());  // the handle
+    const Entry entry(gate);
     if (!gate.is_closed()) {
       // Before the shutdown, or calls that wait would take its effect for the peer's.
       gate.close();
@@ -170,16 +175,12 @@ void Connection::close_half(bool reads) noexcept {
 void Connection::close() noexcept {
   mark_closed();
   close_if_idle();
-  release_permit();
-}
-
-void Connection::release_permit() noexcept {
-  if (permit_ && !has_released_.exchange(true)) permit_->release();
 }
 
 NativeHandle Connection::release() noexcept {
   mark_closed();
-  release_permit();
+  if (has_ended_.exchange(true)) return invalid_handle;
+  permit_.reset();
   return native_.release();
 }
 

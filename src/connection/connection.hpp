@@ -8,26 +8,25 @@
 
 #include "backend.hpp"
 #include "connection_limit.hpp"
-#include "spare.hpp"
 
 #include <memory>
-
 #include <system_error>
 
 namespace localsocket::detail {
 
 class Connection {
  public:
-  Connection(NativeStream&& native, const LocalAddress& local, const LocalAddress& peer) noexcept
-      : native_(std::move(native)), local_(local), peer_(peer) {}
-  ~Connection() {
-    if (permit_) close();  // the handle first, then the permit
-  }
+  /// Without a handle yet: what allocates memory comes before the system call that takes or makes a connection, so that
+  /// none is lost when there is no memory.
+  Connection(const LocalAddress& local, const LocalAddress& peer) noexcept : local_(local), peer_(peer) {}
+
+  /// Before any call: what it is a connection of.
+  void open(NativeStream&& native) noexcept { native_ = std::move(native); }
 
   /// Before any call: which of the two directions this end has.
   void restrict(bool reads, bool writes) noexcept;
 
-  /// Before any call: the permit that it releases when it closes.
+  /// Before any call: the permit that it lets go of when its handle has been closed.
   void hold(std::shared_ptr<ConnectionPermit> permit) noexcept { permit_ = std::move(permit); }
 
   std::size_t read_some(const ReadBuffers& to, const Wait& wait, std::error_code& ec);
@@ -62,23 +61,16 @@ class Connection {
   void shutdown_at_once(Shutdown how, std::error_code& ec) noexcept;
   Gate& any_open_gate() noexcept;
   void mark_closed() noexcept;
-  void release_permit() noexcept;
   void close_if_idle() noexcept;
 
   // A gate at either end: a reader and a writer do not write to the same cache line.
   Gate reading_;
+  std::shared_ptr<ConnectionPermit> permit_;  // destroyed after the handle
   NativeStream native_;
-  std::shared_ptr<ConnectionPermit> permit_;
-  std::atomic<bool> has_released_{false};
+  std::atomic<bool> has_ended_{false};  // the handle is closed or given away, or somebody is about to
   LocalAddress local_;
   LocalAddress peer_;
   Gate writing_;
 };
-
-/// From a spare block: the heap would be a fifth of what the library adds to connect, accept and close.
-inline std::shared_ptr<Connection> make_connection(NativeStream&& native, const LocalAddress& local,
-                                                   const LocalAddress& peer) {
-  return std::allocate_shared<Connection>(SpareAllocator<Connection>(), std::move(native), local, peer);
-}
 
 }  // namespace localsocket::detail

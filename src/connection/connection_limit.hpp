@@ -14,11 +14,11 @@ namespace localsocket::detail {
 class ConnectionLimit {
  public:
   explicit ConnectionLimit(std::optional<unsigned> limit) noexcept
-      : is_limited_(limit.has_value()), free_(limit.value_or(1)) {}
+      : is_limited_(limit.has_value()), free_(limit.value_or(0)) {}
 
   Gate& accepting() noexcept { return accepting_; }
 
-  /// If not, there is always one to take, and nothing to give back.
+  /// If not, connections need no permit.
   bool is_limited() const noexcept { return is_limited_; }
 
   /// Takes one, waiting until there is one to take; or says why the call ended first.
@@ -33,12 +33,11 @@ class ConnectionLimit {
   }
 
   void release() noexcept {
-    if (is_limited_ && ++free_ == 1) accepting_.wake();
+    if (++free_ == 1) accepting_.wake();
   }
 
  private:
   bool try_acquire() noexcept {
-    if (!is_limited_) return true;
     unsigned free = free_.load();
     while (free != 0 && !free_.compare_exchange_weak(free, free - 1)) {
     }
@@ -50,25 +49,25 @@ class ConnectionLimit {
   std::atomic<unsigned> free_;
 };
 
-/// What a connection has taken of a limit, shared by its duplicates: the last one gives it back.
+/// What a connection holds of a limit, and shares with its duplicates: the last one to let go of it gives it back.
 class ConnectionPermit {
  public:
   explicit ConnectionPermit(std::shared_ptr<ConnectionLimit> limit) noexcept : limit_(std::move(limit)) {}
-
-  /// For one more; false if all have left.
-  bool share() noexcept {
-    unsigned sharing = sharing_.load();
-    while (sharing != 0 && !sharing_.compare_exchange_weak(sharing, sharing + 1)) {
-    }
-    return sharing != 0;
+  ConnectionPermit(const ConnectionPermit&) = delete;
+  ConnectionPermit& operator=(const ConnectionPermit&) = delete;
+  ~ConnectionPermit() {
+    if (is_acquired_) limit_->release();
   }
-  void release() noexcept {
-    if (--sharing_ == 0) limit_->release();
+
+  Interruption acquire(Call& call) noexcept {
+    const Interruption why = limit_->acquire(call);
+    is_acquired_ = why == Interruption::none;
+    return why;
   }
 
  private:
   std::shared_ptr<ConnectionLimit> limit_;
-  std::atomic<unsigned> sharing_{1};
+  bool is_acquired_ = false;
 };
 
 }  // namespace localsocket::detail

@@ -70,6 +70,7 @@ class Gate {
   bool is_idle() const noexcept { return running_.load() == 0; }
 
  private:
+  friend class Entry;
   friend class Call;
   friend class Waiter;
 
@@ -92,19 +93,27 @@ class Gate {
   Waiter* waiters_ = nullptr;
 };
 
+/// A thread inside the gate: as long as there is one, whoever closes leaves the handle open.
+class Entry {
+ public:
+  explicit Entry(Gate& gate) noexcept : gate_(gate) { gate_.running_.fetch_add(1); }
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+  ~Entry() { gate_.running_.fetch_sub(1); }
+
+ private:
+  Gate& gate_;
+};
+
 class Call {
  public:
   Call(Gate& gate, const Wait& wait) noexcept
-      : gate_(gate), wait_(wait), cancels_(gate.cancels_.load(std::memory_order_relaxed)) {
-    gate_.running_.fetch_add(1);
+      : gate_(gate), wait_(wait), cancels_(gate.cancels_.load(std::memory_order_relaxed)), entry_(gate) {
     seams::tell(seams::Step::enters);
   }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
-  ~Call() {
-    seams::tell(seams::Step::leaves);
-    gate_.running_.fetch_sub(1);
-  }
+  ~Call() { seams::tell(seams::Step::leaves); }
 
   /// Why the call must not even be tried: of all limits, only a deadline of the gate that has passed counts.
   Interruption begin() noexcept {
@@ -154,6 +163,7 @@ class Call {
   Gate& gate_;
   const Wait& wait_;
   std::uint32_t cancels_;
+  Entry entry_;
   Clock::time_point started_ = Clock::time_point::min();
 };
 

@@ -79,16 +79,6 @@ TEST_F(Cost, AMessageAllocatesNothingOnceThereIsABuffer) {
   EXPECT_EQ(allocations_of(pass), 0U);
 }
 
-TEST_F(Cost, AConnectionTakesTheBlockOfOneThatIsGone) {
-  const auto connect = [&] { return LocalStream::connect(listener.local_address()); };
-  std::size_t beside_another = 0;
-  {
-    const LocalStream another = connect();
-    beside_another = allocations_of([&] { connect(); });
-  }
-  EXPECT_EQ(allocations_of([&] { connect(); }), beside_another - 1);
-}
-
 TEST_F(Cost, AnIdleConnectionTakes512BytesAtMost) {
   constexpr std::size_t connections = 10;
   std::vector<LocalStream> clients;
