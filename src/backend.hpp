@@ -7,8 +7,8 @@
 //   NativeStream    one connection (stream.hpp)
 //   NativeListener  one address that clients can connect to (listener.hpp)
 //
-// The backend also defines the functions declared in failure.hpp (error codes and texts), trace.hpp (the thread's id)
-// and below (addresses). It knows error, address, options, wait, call, buffers and itself; never LocalStream or
+// "generation.hpp" defines process_generation() and ForkGuard: on which side of a fork this is. The backend also defines
+// the functions declared in errors.hpp (error codes and texts), trace.hpp (the thread's id) and below (addresses). It knows error, address, options, wait, call, buffers and itself; never LocalStream or
 // LocalListener.
 //
 // What holds for each function of a backend:
@@ -21,6 +21,7 @@
 //   ms then.
 // - Any thread may call read, write, shutdown and accept at once. close is called once nothing else runs, perhaps
 //   twice. A stream's handle, which is for others to use, is asked for while it is open; a listener's at any time.
+// - In a child made by fork a stream or a listener is a copy: it removes no file, and resets nothing on the handle.
 // - No call leaves anything behind: when it has returned no buffer is in use any more.
 #pragma once
 
@@ -91,6 +92,13 @@ concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
   noexcept->std::same_as<NativeHandle>;
   { constant.handle() }
   noexcept->std::same_as<NativeHandle>;
+  // Before the handle is given out, or another one for the same connection is made: from now on no call begins to rely
+  // on a setting of the handle, or to make one. Whether there may be some now, which take_settings_off() takes off once
+  // no call relies on them any more.
+  { stream.share() }
+  noexcept->std::same_as<bool>;
+  { stream.take_settings_off() }
+  noexcept;
 };
 
 template <class T, class Stream>

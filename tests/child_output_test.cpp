@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "support/handles.hpp"
+#include "support/differences.hpp"
 #include "support/listening.hpp"
 #include "support/process.hpp"
 #include "support/test.hpp"

@@ -16,6 +16,7 @@
 namespace localsocket::test {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -293,6 +294,25 @@ TEST_P(MalformedLog, IsRefusedWithTheReasonAndTheServerGoesOn) {
   EXPECT_EQ(good.wait(), 0);
   expect_stored("1-good");
   EXPECT_EQ(stored("1-good/text.log"), "text");
+}
+
+TEST_F(Example, ADaemonIsServedByTheChildAfterTheParentHasGone) {
+  if (!platform.can_fork) GTEST_SKIP() << "there is no fork";
+  ChildProcess parent = run("daemon", {address});
+  ASSERT_EQ(parent.wait(), 0);
+  const auto process_of_daemon = [&](std::string_view word) {
+    LocalStream client = LocalStream::connect(address);
+    client.write_all(word);
+    client.shutdown(Shutdown::write);
+    return text_until_end(client);
+  };
+  const std::string process = process_of_daemon("");
+  EXPECT_THAT(process, ::testing::Not(AnyOf("", std::to_string(parent.id()) + "\n")));
+  EXPECT_EQ(process_of_daemon("help"), process);
+  EXPECT_EQ(process_of_daemon("stop"), process);
+  // What it has left is taken over.
+  LocalListener next = LocalListener::bind(address);
+  expect_serving(next);
 }
 
 }  // namespace

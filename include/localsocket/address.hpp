@@ -45,7 +45,10 @@ class LOCALSOCKET_EXPORT LocalAddress {
   /// What the constructor does, without throwing for a bad text.
   static LocalAddress parse(std::string_view text, std::error_code& ec);
 
-  /// A portable name: 1 to 100 bytes of letters, digits, `.`, `_` and `-`, not beginning with `.` or `-`.
+  /// A portable name: 1 to 100 bytes of letters, digits, `.`, `_` and `-`, not beginning with `.` or `-`. A Unix system
+  /// takes a path of 107 bytes at most (103 on macOS and the BSDs), runtime directory and `.sock` included: in
+  /// `/run/user/1000` that leaves 87 for a name, elsewhere perhaps less. 64 bytes fit where the directory is no longer
+  /// than 37 (33); what does not fit is errc::filename_too_long.
   static LocalAddress named(std::string_view name);
   static LocalAddress named(std::string_view name, std::error_code& ec);
 

@@ -34,6 +34,12 @@ namespace localsocket {
 /// | errc::too_many_files_open       | descriptors or handles ran out                                 |
 /// | errc::operation_not_supported   | this platform, or this kind of handle, cannot                  |
 /// | errc::invalid_argument          | an option out of range                                         |
+/// | errc::no_such_file_or_directory | bind, and the directory of the path does not exist             |
+/// | errc::read_only_file_system     | bind, in a directory that cannot be written                    |
+/// | errc::no_space_on_device        | bind, and there is no space for the socket's file              |
+/// | errc::wrong_protocol_type       | connect, and another kind of socket is there (datagrams)       |
+/// | errc::not_enough_memory         | the system's memory ran out, or its buffers for this           |
+/// | errc::io_error                  | the file system failed                                         |
 /// | Errc::message_too_large         | MessageStream: longer than the limit                           |
 /// | Errc::malformed_message         | MessageStream: not a message                                   |
 enum class Errc {

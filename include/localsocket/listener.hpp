@@ -30,6 +30,11 @@ class IncomingStreams;
 /// **Threads.** Any number may accept at once, and every member but moving, assigning and release() may be called
 /// while they do.
 ///
+/// **fork.** A child's listener is a copy: it accepts, and close(), release() and the destructor end the copy alone.
+/// The socket's file goes with the listener of the process that bound it. A daemon's parent therefore calls release()
+/// before it exits, and the address stays with the child (examples/unix/daemon.cpp); when the child ends, the next bind
+/// takes the address over.
+///
 /// **Errors.** As for LocalStream: a throwing form, and one with a `std::error_code&` last.
 class LOCALSOCKET_EXPORT LocalListener {
  public:
@@ -40,8 +45,10 @@ class LOCALSOCKET_EXPORT LocalListener {
   ~LocalListener();
 
   /// Takes the address; clients can connect when this returns. Access is set before anyone can.
-  /// Errors: address_in_use (nothing was changed), permission_denied (also: the runtime directory is not ours),
-  /// invalid_argument (options), Errc::invalid_address (unnamed, or a pipe on another host), too_many_files_open.
+  /// Errors: address_in_use (nothing was changed; at the latest after two seconds, which another bind of the same path
+  /// is waited for), permission_denied (also: the runtime directory is not ours, or the socket that a dead listener
+  /// left is not ours to remove), invalid_argument (options), Errc::invalid_address (unnamed, or a pipe on another
+  /// host), too_many_files_open, no_such_file_or_directory (of the path), read_only_file_system, no_space_on_device.
   static LocalListener bind(const LocalAddress& address, const ListenOptions& options = {});
   static LocalListener bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec);
   static LocalListener bind(const LocalAddress& address, std::error_code& ec);
@@ -72,14 +79,17 @@ class LOCALSOCKET_EXPORT LocalListener {
   const LocalAddress& local_address() const noexcept;
 
   /// The listening descriptor, or the handle of one pipe instance that waits for a client; still owned by the listener.
+  /// The descriptor is for poll and the like: it keeps the listener's own mode or time-out, by which an accept returns.
   NativeHandle native_handle() const noexcept;
 
-  /// Gives it away without giving the address up; the listener is closed then. No call may be running.
+  /// Gives it away, as the system made it or as it was adopted, without giving the address up; the listener is closed
+  /// then. No call may be running. In a forked child it keeps what the parent has set on it.
   NativeHandle release() noexcept;
 
   /// Takes over a listening socket of the Unix family, or a server's pipe instance opened for overlapped I/O. The
-  /// socket's file is left in place at close(): it belongs to whoever made it. On error the caller keeps the handle,
-  /// unchanged. Errors: operation_not_supported (another kind of handle), Errc::closed (no handle at all).
+  /// socket's file is left in place at close(): it belongs to whoever made it. At close() and release() the socket is
+  /// as it was found. On error the caller keeps the handle, unchanged. Errors: operation_not_supported (another kind of
+  /// handle), Errc::closed (no handle at all).
   ///
   ///     auto listener = LocalListener::adopt(handle, "/run/app.sock");
   static LocalListener adopt(NativeHandle handle, const LocalAddress& address);

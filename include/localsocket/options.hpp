@@ -77,12 +77,13 @@ struct ListenOptions {
   std::string group = {};
   /// A second listener gets errc::address_in_use, and nothing is changed, unless this says otherwise.
   Existing existing = Existing::reclaim_stale;
-  /// Clients that may wait for accept, 1 to 4096. Windows keeps this many pipe instances ready. Unless set, what suits
-  /// the platform: as many as a Unix system lets wait, and a small number of pipe instances.
+  /// Clients that may wait for accept: 1 to 4096. Unless set, what suits the system: 4096 for a socket, of which the
+  /// system may allow less; for a pipe, which keeps this many instances ready, 32.
   std::optional<unsigned> backlog = std::nullopt;
   /// How many accepted streams may be open at once, at least 1; further clients wait. Unless set, any number.
   std::optional<unsigned> max_connections = std::nullopt;
-  /// What is offered; a client that asks for more is refused at connect. Not for abstract names.
+  /// What is offered. A client that asks for more is refused at connect by a pipe; on a socket it reads the end of the
+  /// stream, or its write gives broken_pipe, once it has been accepted.
   Direction direction = Direction::duplex;
   /// The connection's buffer in bytes, per direction: 1 to 2^30. Unless set, pipes have 64 KiB and sockets what the
   /// system gives.
@@ -147,7 +148,7 @@ struct ConnectOptions {
   /// Who may own the listener: others are refused, with permission_denied and before a byte is sent. Unless set,
   /// anyone.
   std::optional<Trust> trust = std::nullopt;
-  /// What is asked for: no more than the listener offers, or it is permission_denied.
+  /// What is asked for. More than the listener offers is permission_denied on a pipe; see ListenOptions::direction.
   Direction direction = Direction::duplex;
   Type type = Type::stream;
   WindowsConnectOptions windows = {};

@@ -37,6 +37,11 @@ class LocalWriter;
 /// or clears it, and throws nothing but std::bad_alloc. A stream that is closed or was moved from gives Errc::closed;
 /// settings do nothing to it.
 ///
+/// **fork.** A child's stream is a copy, which the child may use; what it closes or destroys ends the copy alone, also
+/// a half, whose direction goes on in the parent. The bytes that one of the two reads the other does not get.
+/// shutdown() is meant for the connection, whoever calls it. To make a copy the child's own:
+/// `LocalStream::adopt(stream.release())`. Windows has no fork.
+///
 /// **When a call ends.** At the earliest of its Wait, the stream's time-out and the stream's deadline, with
 /// errc::timed_out; on a stop request or cancel(), with errc::operation_canceled; on close(), with Errc::closed; in
 /// nonblocking mode instead of waiting, with errc::operation_would_block. Time-outs, deadlines, the mode, cancel and
@@ -196,15 +201,19 @@ class LOCALSOCKET_EXPORT LocalStream {
   /// Of a connected stream the address it was connected to; else unnamed.
   const LocalAddress& peer_address() const noexcept;
 
-  /// The descriptor, in blocking mode, or handle, still owned by the stream; invalid_handle when there is none.
+  /// The descriptor, in blocking mode and without time-outs, or handle; still owned by the stream. invalid_handle when
+  /// there is none. From the first call on the stream waits without setting time-outs, a little slower, for the
+  /// descriptor is shared with the caller now. That first call takes some milliseconds if others are running.
   NativeHandle native_handle() const noexcept;
 
-  /// Gives the descriptor or handle away, as the system made it (no time-outs on it); the stream is closed then.
-  /// No call may be running. invalid_handle when there is none.
+  /// Gives the descriptor or handle away, as the system made it (no time-outs on it) or as it was adopted; the stream
+  /// is closed then. No call may be running. invalid_handle when there is none. In a forked child it keeps what the
+  /// parent has set on it.
   NativeHandle release() noexcept;
 
-  /// Takes over a connected stream socket of the Unix family, or a pipe opened for overlapped I/O. On error the caller
-  /// keeps it, unchanged. Errors: operation_not_supported (another kind of handle), Errc::closed (no handle at all).
+  /// Takes over a connected stream socket of the Unix family, or a pipe opened for overlapped I/O. Others may have it
+  /// as well: it is left as it was found. On error the caller keeps it, unchanged. Errors: operation_not_supported
+  /// (another kind of handle), Errc::closed (no handle at all).
   ///
   ///     auto same = LocalStream::adopt(stream.release());
   static LocalStream adopt(NativeHandle handle);

@@ -1,5 +1,8 @@
 #include "connection.hpp"
 
+#include <chrono>
+#include <thread>
+
 namespace localsocket::detail {
 
 // Enters the gate, runs `step(call)` unless the call has ended already, and leaves. The handle stays open while a call
@@ -115,7 +118,9 @@ std::size_t Connection::available(std::error_code& ec) {
 
 std::shared_ptr<Connection> Connection::duplicate(std::error_code& ec) {
   auto copy = std::make_shared<Connection>(local_, peer_);
-  run_at_once(Operation::other, any_open_gate(), ec, [&] {
+  Gate& held = any_open_gate();
+  run_at_once(Operation::other, held, ec, [&] {
+    share(held);
     copy->hold(permit_);
     copy->open(native_.duplicate(ec));
   });
@@ -133,8 +138,27 @@ PeerIdentity Connection::peer(std::error_code& ec) {
 NativeHandle Connection::handle() noexcept {
   NativeHandle handle = invalid_handle;
   std::error_code closed;
-  run_at_once(Operation::other, any_open_gate(), closed, [&] { handle = native_.handle(); });
+  Gate& held = any_open_gate();
+  run_at_once(Operation::other, held, closed, [&] {
+    share(held);
+    handle = native_.handle();
+  });
   return handle;
+}
+
+// Nothing that this stream has set on its handle is to be met by whoever else has it. Calls that began before may still
+// block by such a setting; each of them soon returns, or waits in a Waiter, and does not block by it again. A direction
+// that is busy all the time is sooner or later met between two calls.
+void Connection::share(const Gate& held) noexcept {
+  if (!native_.share()) return;
+  constexpr int most_looks = 50;
+  for (Gate* const gate : {&reading_, &writing_}) {
+    const std::uint32_t own_calls = gate == &held ? 1 : 0;
+    for (int looks = 0; looks < most_looks && !gate->all_wait_but(own_calls); ++looks) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  native_.take_settings_off();
 }
 
 void Connection::restrict(bool reads, bool writes) noexcept {
@@ -166,7 +190,8 @@ void Connection::close_half(bool reads) noexcept {
     if (!gate.is_closed()) {
       // Before the shutdown, or calls that wait would take its effect for the peer's.
       gate.close();
-      if (!other.is_closed()) shutdown_at_once(reads ? Shutdown::read : Shutdown::write, cannot);
+      const bool is_copy = maker_ != process_generation();  // of a connection that goes on in the parent
+      if (!other.is_closed() && !is_copy) shutdown_at_once(reads ? Shutdown::read : Shutdown::write, cannot);
     }
   }
   if (!is_open()) close();

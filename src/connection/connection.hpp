@@ -9,6 +9,7 @@
 #include "backend.hpp"
 #include "connection_limit.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <system_error>
 
@@ -59,6 +60,7 @@ class Connection {
   template <class Step>
   void run_at_once(Operation operation, Gate& gate, std::error_code& ec, Step step);
   void shutdown_at_once(Shutdown how, std::error_code& ec) noexcept;
+  void share(const Gate& held) noexcept;
   Gate& any_open_gate() noexcept;
   void mark_closed() noexcept;
   void close_if_idle() noexcept;
@@ -70,6 +72,7 @@ class Connection {
   std::atomic<bool> has_ended_{false};  // the handle is closed or given away, or somebody is about to
   LocalAddress local_;
   LocalAddress peer_;
+  const std::uint32_t maker_ = process_generation();  // the process that ends a direction with its half
   Gate writing_;
 };
 

@@ -33,6 +33,12 @@ std::string_view text_of(const std::error_condition& condition) noexcept {
       Row{std::errc::too_many_files_open, "too many open files or handles"},
       Row{std::errc::operation_not_supported, "not supported here"},
       Row{std::errc::invalid_argument, "an argument is out of range"},
+      Row{std::errc::no_such_file_or_directory, "the directory does not exist"},
+      Row{std::errc::read_only_file_system, "the directory is read-only"},
+      Row{std::errc::no_space_on_device, "no space is left for the address"},
+      Row{std::errc::wrong_protocol_type, "another kind of socket is there"},
+      Row{std::errc::not_enough_memory, "the system has no memory left"},
+      Row{std::errc::io_error, "the system failed to read or write"},
   };
   for (const Row& row : rows) {
     if (row.condition == condition) return row.text;

@@ -1,6 +1,7 @@
 #include "gate.hpp"
 
 #include <algorithm>
+#include <memory>
 
 namespace localsocket::detail {
 
@@ -32,6 +33,22 @@ Clock::duration time_until(Clock::time_point moment) noexcept {
 
 }  // namespace
 
+void Gate::start_anew() noexcept {
+  const ForkGuard one_thread_at_a_time;
+  if (generation_.load(std::memory_order_relaxed) == process_generation()) return;
+  running_ = 0;
+  waiters_ = nullptr;
+  std::construct_at(&mutex_);  // whoever held it is not in this process
+  generation_.store(process_generation(), std::memory_order_release);
+}
+
+bool Gate::all_wait_but(std::uint32_t calls) noexcept {
+  const std::lock_guard lock(mutex_);
+  std::uint32_t waiting = 0;
+  for (const Waiter* waiter = waiters_; waiter != nullptr; waiter = waiter->next_) ++waiting;
+  return running_.load() <= waiting + calls;
+}
+
 void Gate::update() noexcept {
   is_limited_ = nonblocking_ || timeout_ != none || deadline_ != none;
   wake_all();
@@ -42,6 +59,7 @@ void Gate::wake_all() noexcept {
 }
 
 void Gate::set_timeout(std::optional<Clock::duration> timeout) noexcept {
+  enter_process();
   const std::lock_guard lock(mutex_);
   timeout_ = timeout ? Wait::saturate(*timeout).count() : none;
   update();
@@ -53,24 +71,28 @@ std::optional<Clock::duration> Gate::timeout() const noexcept {
 }
 
 void Gate::set_deadline(std::optional<Clock::time_point> deadline) noexcept {
+  enter_process();
   const std::lock_guard lock(mutex_);
   deadline_ = deadline ? deadline->time_since_epoch().count() : none;
   update();
 }
 
 void Gate::set_nonblocking(bool nonblocking) noexcept {
+  enter_process();
   const std::lock_guard lock(mutex_);
   nonblocking_ = nonblocking;
   update();
 }
 
 void Gate::cancel() noexcept {
+  enter_process();
   const std::lock_guard lock(mutex_);
   ++cancels_;
   update();
 }
 
 void Gate::wake() noexcept {
+  enter_process();
   const std::lock_guard lock(mutex_);
   wake_all();
 }

@@ -17,6 +17,7 @@
 #include <localsocket/wait.hpp>
 
 #include "errors.hpp"
+#include "generation.hpp"
 #include "seams.hpp"
 #include "waker.hpp"
 
@@ -56,6 +57,7 @@ class Gate {
 
   /// For good. Running calls end with Interruption::closed.
   void close() noexcept {
+    enter_process();
     state_ = Interruption::closed;
     if (!is_idle()) wake();  // who enters from now on sees that it is closed
   }
@@ -69,10 +71,22 @@ class Gate {
   void wake() noexcept;
   bool is_idle() const noexcept { return running_.load() == 0; }
 
+  /// Whether of the calls that run all but so many wait in a Waiter.
+  bool all_wait_but(std::uint32_t calls) noexcept;
+
  private:
   friend class Entry;
   friend class Call;
   friend class Waiter;
+
+  // The first thing that anybody does with a gate: a child made by fork has copies of the calls, waiters and locks of
+  // threads that it does not have, and forgets them.
+  void enter_process() noexcept {
+    if (generation_.load(std::memory_order_acquire) != process_generation()) [[unlikely]] {
+      start_anew();
+    }
+  }
+  void start_anew() noexcept;
 
   void update() noexcept;    // with the mutex held, after a setting has changed
   void wake_all() noexcept;  // with the mutex held
@@ -89,6 +103,7 @@ class Gate {
   std::atomic<Clock::rep> deadline_{none};
   std::atomic<std::uint32_t> cancels_{0};
 
+  std::atomic<std::uint32_t> generation_{process_generation()};
   std::mutex mutex_;
   Waiter* waiters_ = nullptr;
 };
@@ -96,7 +111,10 @@ class Gate {
 /// A thread inside the gate: as long as there is one, whoever closes leaves the handle open.
 class Entry {
  public:
-  explicit Entry(Gate& gate) noexcept : gate_(gate) { gate_.running_.fetch_add(1); }
+  explicit Entry(Gate& gate) noexcept : gate_(gate) {
+    gate_.enter_process();
+    gate_.running_.fetch_add(1);
+  }
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
   ~Entry() { gate_.running_.fetch_sub(1); }

@@ -18,25 +18,18 @@ struct Control {
   alignas(cmsghdr) std::byte bytes[control_size]{};
 };
 
-/// Attempts `transfer()` until it succeeds, waiting for `event` in between.
+/// Attempts `transfer()`, which must not block, until it succeeds or the Wait ends.
 template <class Transfer>
-ssize_t transfer_within(int socket, short event, Operation operation, const Wait& wait, std::error_code& ec,
-                        Transfer transfer) {
+ssize_t transfer_within(int socket, const Traffic& traffic, const Wait& wait, std::error_code& ec, Transfer transfer) {
   Gate gate;
   Call call(gate, wait);
   if (const Interruption why = call.begin(); why != Interruption::none) {
-    ec = error(operation, why);
+    ec = error(traffic.operation, why);
     return -1;
   }
-  for (;;) {
-    const ssize_t moved = transfer();
-    if (moved >= 0) return moved;
-    if (errno != EINTR && !would_block(errno)) {
-      ec = last_error(operation);
-      return -1;
-    }
-    if (!wait_until_ready(socket, event, operation, call, ec)) return -1;
-  }
+  const auto never_blocks = [] { return false; };
+  return unix_backend::transfer_within(call, socket, traffic, Attempt::nonblocking, ec, never_blocks,
+                                       [&](Attempt) { return transfer(); });
 }
 
 void take_descriptors(msghdr& message, std::vector<int>& descriptors) {
@@ -82,7 +75,7 @@ std::size_t send_descriptors(NativeHandle stream, std::span<const int> descripto
     header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
     std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
   }
-  const ssize_t sent = transfer_within(stream, POLLOUT, Operation::write, wait, ec, [&] {
+  const ssize_t sent = transfer_within(stream, Traffic{Operation::write, POLLOUT}, wait, ec, [&] {
     return sys("sendmsg", ::sendmsg, stream, static_cast<const msghdr*>(&message), MSG_DONTWAIT | no_signal);
   });
   return ec ? 0 : static_cast<std::size_t>(sent);
@@ -102,7 +95,7 @@ Received receive_descriptors(NativeHandle stream, std::span<std::byte> buffer, c
   iovec part{buffer.data(), buffer.size()};
   Control control;
   msghdr message{};
-  const ssize_t read = transfer_within(stream, POLLIN, Operation::read, wait, ec, [&] {
+  const ssize_t read = transfer_within(stream, Traffic{Operation::read, POLLIN}, wait, ec, [&] {
     message = {};
     message.msg_iov = &part;
     message.msg_iovlen = 1;

@@ -16,7 +16,13 @@ struct Row {
 // The first row that fits counts. What is not here means what it means everywhere: std::generic_category.
 const auto& table() noexcept {
   static const std::array rows{
+      // Where there is no such path nobody listens; and where there is none a bind needs a directory.
       Row{Operation::connect, ENOENT, std::errc::connection_refused},
+      Row{Operation::connect, ENOTDIR, std::errc::connection_refused},
+      Row{Operation::connect, ELOOP, std::errc::connection_refused},
+      Row{Operation::bind, ENOTDIR, std::errc::no_such_file_or_directory},
+      Row{Operation::bind, ELOOP, std::errc::no_such_file_or_directory},
+      Row{Operation::bind, EISDIR, std::errc::address_in_use},
       Row{Operation::connect, EAGAIN, std::errc::timed_out},  // the backlog is full (connect(2))
       Row{Operation::accept, EINVAL, Errc::closed},           // somebody shut the listening socket down
       Row{Operation::read, EINVAL, Errc::closed},
@@ -27,6 +33,8 @@ const auto& table() noexcept {
       Row{{}, ECONNRESET, std::errc::broken_pipe},
       Row{{}, ENOTCONN, std::errc::broken_pipe},
       Row{{}, ENFILE, std::errc::too_many_files_open},
+      Row{{}, ENOBUFS, std::errc::not_enough_memory},
+      Row{{}, EDQUOT, std::errc::no_space_on_device},
       Row{{}, ENOTSUP, std::errc::operation_not_supported},
   };
   return rows;

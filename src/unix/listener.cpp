@@ -6,51 +6,73 @@
 
 #include "backend.hpp"
 
+#include <utility>
+
 namespace localsocket::detail {
 
 std::error_code check_options(const LocalAddress& address, const ListenOptions& options) {
   const bool is_abstract = address.native().front() == '\0';
   if (options.posix.mode.value_or(0) > 0777) return error(Operation::bind, std::errc::invalid_argument);
   // An abstract name cannot be renamed, replaced or protected.
-  const bool can = !is_abstract || (options.direction == Direction::duplex && options.existing != Existing::replace &&
-                                    !options.posix.mode);
+  const bool can = !is_abstract || (options.existing != Existing::replace && !options.posix.mode);
   return can ? std::error_code() : error(Operation::bind, std::errc::operation_not_supported);
 }
 
 namespace unix_backend {
 
+namespace {
+
+void end_unused_direction(int client, Direction direction) noexcept {
+  if (direction == Direction::duplex) return;
+  const int unused = direction == Direction::client_to_server ? SHUT_WR : SHUT_RD;
+  sys("shutdown", ::shutdown, client, unused);  // it fails for a client that has left, when both have ended (macOS)
+}
+
+}  // namespace
+
 Listener::Listener(Listener&& other) noexcept { *this = std::move(other); }
 
 Listener& Listener::operator=(Listener&& other) noexcept {
   if (this != &other) {
+    withdraw();
     close();
     socket_ = other.socket_.exchange(-1);
     file_ = std::move(other.file_);
+    maker_ = other.maker_;
+    is_adopted_ = other.is_adopted_;
+    found_ = other.found_;
+    direction_ = other.direction_;
     buffer_size_ = other.buffer_size_;
   }
   return *this;
 }
 
+Listener::~Listener() {
+  withdraw();
+  close();
+}
+
 Listener Listener::bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec) {
   const std::string& native = address.native();
-  if (ec = make_runtime_directory(native); ec) return {};
+  const FallbackDirectory directory = FallbackDirectory::make(native, ec);
+  if (ec) return {};
   Listener listener(open_socket(SOCK_STREAM, ec).release());
   if (ec) return {};
+  listener.direction_ = options.direction;
   listener.buffer_size_ = options.buffer_size;
   if (native.front() != '\0') {
     listener.file_ = SocketFile::bind(listener.handle(), native, options, ec);
   } else {
     const SocketAddress to(native);
     if (sys("bind", ::bind, listener.handle(), to.get(), to.size) != 0 ||
-        sys("listen", ::listen, listener.handle(), queue_length(options)) != 0) {
+        sys("listen", ::listen, listener.handle(), backlog_of(options)) != 0) {
       ec = last_error(Operation::bind);
     }
   }
   if (!ec && !listener.make_accept_interruptible()) ec = last_error(Operation::bind);
-  if (ec) {
-    listener.withdraw();
-    return {};
-  }
+  // The file was made by its path: it may be in a directory that has just taken the place of ours.
+  if (!ec && !directory.is_still_named()) ec = error(Operation::bind, std::errc::permission_denied);
+  if (ec) return {};
   return listener;
 }
 
@@ -58,11 +80,20 @@ Listener Listener::adopt(NativeHandle handle, const LocalAddress&, std::error_co
   ec = check_socket(handle, true);
   if (ec) return {};
   Listener listener(handle);
-  if (!listener.make_accept_interruptible()) {
+  listener.is_adopted_ = true;
+  if (!listener.find_settings() || !listener.make_accept_interruptible()) {
     ec = last_error(Operation::other);
     listener.socket_ = -1;  // still the caller's
   }
   return listener;
+}
+
+// How accept behaves on a socket that others have made, and may go on using.
+bool Listener::find_settings() noexcept {
+  if (accept_has_timeout) return get_socket_timeout(handle(), SO_RCVTIMEO, found_.timeout);
+  const int flags = get_flags(handle());
+  found_.is_nonblocking = (flags & O_NONBLOCK) != 0;
+  return flags != -1;
 }
 
 // Where accept keeps to SO_RCVTIMEO it may block for a bounded block; elsewhere it must not block at all.
@@ -70,51 +101,60 @@ bool Listener::make_accept_interruptible() noexcept {
   return accept_has_timeout ? set_socket_timeout(handle(), SO_RCVTIMEO, bounded_block) : set_blocking(handle(), false);
 }
 
-Stream Listener::accept(Call& call, std::error_code& ec) {
-  const int listening = handle();
-  bool may_block = accept_has_timeout && call.may_block_for(bounded_block);
-  for (;;) {
-    if (!may_block && !wait_until_ready(listening, POLLIN, Operation::accept, call, ec)) return {};
-    Descriptor client = accept_socket(listening);
-    if (client.is_open()) {
-      if (buffer_size_) {
-        const int size = static_cast<int>(*buffer_size_);
-        // Advice: what the system allows is what there is.
-        sys("setsockopt", ::setsockopt, client.get(), SOL_SOCKET, SO_SNDBUF, &size, socklen_t{sizeof size});
-      }
-      return Stream(client.release());
-    }
-    const int error_number = errno;
-    // Linux takes the descriptor before it looks for a client: without one to spare, first wait for somebody to refuse.
-    const bool is_premature = may_block && (error_number == EMFILE || error_number == ENFILE);
-    // EAGAIN: nobody came within the bounded block, or another thread was faster. ECONNABORTED: the client left
-    // (accept(2)).
-    const bool goes_on = would_block(error_number) || error_number == EINTR || error_number == ECONNABORTED;
-    if (!goes_on && !is_premature) {
-      ec = native_error(Operation::accept, error_number);
-      return {};
-    }
-    may_block = error_number == EINTR && may_block && call.may_block_for(bounded_block);
-    if (const Interruption why = call.ended(); why != Interruption::none) {
-      ec = error(Operation::accept, why);
-      return {};
-    }
+// In the process that has changed them: a child made by fork shares the socket with its parent, which needs them.
+void Listener::restore_settings() noexcept {
+  if (handle() == -1 || maker_ != process_generation()) return;
+  if (accept_has_timeout) {
+    set_socket_timeout(handle(), SO_RCVTIMEO, found_.timeout);
+  } else {
+    set_blocking(handle(), !found_.is_nonblocking);
   }
+}
+
+// One accept as a system call reports it.
+int Listener::try_accept(Attempt attempt, bool is_inherited) noexcept {
+  const int listening = handle();
+  if (attempt == Attempt::nonblocking && !is_ready_now(listening, POLLIN)) {
+    errno = EAGAIN;
+    return -1;
+  }
+  // The parent may have released the socket, and its settings with it, at any time since.
+  if (is_inherited) make_accept_interruptible();
+  const int client = accept_socket(listening).release();
+  // Linux takes the descriptor before it looks for a client: without one to spare, first wait for somebody to refuse.
+  const bool is_premature = attempt == Attempt::blocking && (errno == EMFILE || errno == ENFILE);
+  // ECONNABORTED: the client left (accept(2)).
+  if (client == -1 && (is_premature || errno == ECONNABORTED)) errno = EAGAIN;
+  return client;
+}
+
+Stream Listener::accept(Call& call, std::error_code& ec) {
+  const bool is_inherited = maker_ != process_generation();
+  const bool may_block = accept_has_timeout && !is_inherited && call.may_block_for(bounded_block);
+  const int accepted = static_cast<int>(transfer_within(
+      call, handle(), {Operation::accept, POLLIN}, may_block ? Attempt::blocking : Attempt::nonblocking, ec,
+      [] { return false; }, [&](Attempt attempt) { return try_accept(attempt, is_inherited); }));
+  if (accepted == -1) return {};
+  end_unused_direction(accepted, direction_);
+  if (buffer_size_) {
+    const int size = static_cast<int>(*buffer_size_);
+    // Advice: what the system allows is what there is.
+    sys("setsockopt", ::setsockopt, accepted, SOL_SOCKET, SO_SNDBUF, &size, socklen_t{sizeof size});
+  }
+  return Stream(accepted);
 }
 
 void Listener::withdraw() noexcept { file_.remove(); }
 
-void Listener::close() noexcept { const Descriptor closing(socket_.exchange(-1)); }
+void Listener::close() noexcept {
+  if (is_adopted_) restore_settings();
+  const Descriptor closing(socket_.exchange(-1));
+}
 
 NativeHandle Listener::release() noexcept {
   file_.disown();
-  const int socket = socket_.exchange(-1);
-  if (accept_has_timeout) {
-    set_socket_timeout(socket, SO_RCVTIMEO, {});
-  } else {
-    set_blocking(socket, true);
-  }
-  return socket;
+  restore_settings();
+  return socket_.exchange(-1);
 }
 
 }  // namespace unix_backend

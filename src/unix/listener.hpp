@@ -8,10 +8,14 @@
 #include "core/gate.hpp"
 #include "socket_file.hpp"
 #include "stream.hpp"
+#include "wait.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <optional>
 #include <system_error>
+
+#include <sys/time.h>
 
 namespace localsocket::detail::unix_backend {
 
@@ -20,7 +24,8 @@ class Listener {
   Listener() noexcept = default;
   Listener(Listener&& other) noexcept;
   Listener& operator=(Listener&& other) noexcept;
-  ~Listener() { close(); }
+  /// Gives the address up as well, unless it was released: a bind that fails half-way leaves nothing behind.
+  ~Listener();
 
   static Listener bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec);
   static Listener adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec);
@@ -33,10 +38,20 @@ class Listener {
 
  private:
   explicit Listener(int socket) noexcept : socket_(socket) {}
+  bool find_settings() noexcept;
   bool make_accept_interruptible() noexcept;
+  void restore_settings() noexcept;
+  int try_accept(Attempt attempt, bool is_inherited) noexcept;
 
   std::atomic<int> socket_{-1};
   SocketFile file_;  // nothing for an abstract name, and for a socket that others have bound
+  std::uint32_t maker_ = process_generation();
+  bool is_adopted_ = false;
+  struct Settings {
+    timeval timeout{};
+    bool is_nonblocking = false;
+  } found_;  // as they were before it was ours
+  Direction direction_ = Direction::duplex;
   std::optional<std::size_t> buffer_size_;
 };
 

@@ -21,28 +21,28 @@ struct FileId {
   bool operator==(const FileId&) const = default;
 };
 
-/// What listen() is given: by default as much as bind takes. The system caps it (listen(2)).
-inline int queue_length(const ListenOptions& options) noexcept {
-  return static_cast<int>(options.backlog.value_or(4096));
-}
-
 class SocketFile {
  public:
   SocketFile() noexcept = default;
   SocketFile(SocketFile&& other) noexcept { *this = static_cast<SocketFile&&>(other); }
   SocketFile& operator=(SocketFile&& other) noexcept;
 
-  /// Binds `socket` to `path` and makes it listen, as `options` say; nothing is left behind on error.
+  /// Binds `socket` to `path` and makes it listen, as `options` say; nothing is left behind on error. Takes two seconds
+  /// at most, however long somebody else holds the path's lock.
   static SocketFile bind(int socket, const std::string& path, const ListenOptions& options, std::error_code& ec);
 
-  /// Removes the file if it still is the one that bind made. Once.
+  /// Removes the file if it still is the one that bind made. Once, and never in a child made by fork.
   void remove() noexcept;
   /// Leaves the file in place.
   void disown() noexcept { owned_ = false; }
 
  private:
+  explicit SocketFile(const std::string& path);
+
   std::string path_;
+  std::string lock_path_;
   FileId id_;
+  std::uint32_t maker_ = 0;  // the process that bound it
   std::atomic<bool> owned_{false};
 };
 

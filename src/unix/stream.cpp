@@ -1,6 +1,5 @@
 #include "stream.hpp"
 
-#include "offer.hpp"
 #include "peer.hpp"
 #include "runtime_directory.hpp"
 #include "system.hpp"
@@ -10,6 +9,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <thread>
 
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -51,8 +52,7 @@ int take_socket_error(int socket) noexcept {
 
 /// Refuses a listener that is not what the options ask for.
 void check_listener(int socket, const ConnectOptions& options, std::error_code& ec) noexcept {
-  ec = check_offer(socket, options.direction);
-  if (ec || options.trust != Trust::same_user) return;
+  if (options.trust != Trust::same_user) return;
   const PeerIdentity owner = peer_of(socket, ec);
   if (!ec && !is_current_user(owner)) ec = error(Operation::connect, std::errc::permission_denied);
 }
@@ -89,6 +89,18 @@ ssize_t send_gathered(int socket, const WriteBuffers& from, int flags) noexcept 
 
 }  // namespace
 
+bool BlockingBound::set(int socket, int option) noexcept {
+  if (is_relied_on()) return true;
+  if (!set_socket_timeout(socket, option, bounded_block)) return false;
+  is_set_in_ = process_generation();
+  relied_on_in_ = process_generation();
+  return true;
+}
+
+void BlockingBound::take_off(int socket, int option) noexcept {
+  if (is_set_in_.exchange(0) == process_generation()) set_socket_timeout(socket, option, timeval{});
+}
+
 // Both are known to this thread alone: no order is needed.
 void Stream::take(Stream& other) noexcept {
   const auto copy = [](auto& to, const auto& from) {
@@ -96,41 +108,76 @@ void Stream::take(Stream& other) noexcept {
   };
   copy(socket_, other.socket_);
   other.socket_.store(-1, std::memory_order_relaxed);
-  copy(receive_bounded_, other.receive_bounded_);
-  copy(send_bounded_, other.send_bounded_);
+  receive_bound_.take(other.receive_bound_);
+  send_bound_.take(other.send_bound_);
   copy(was_reset_, other.was_reset_);
-  copy(is_duplicated_, other.is_duplicated_);
+  copy(is_shared_, other.is_shared_);
+  copy(is_given_, other.is_given_);
   copy(is_nonblocking_, other.is_nonblocking_);
+  copy(found_nonblocking_, other.found_nonblocking_);
+  is_adopted_ = other.is_adopted_;
+  maker_ = other.maker_;
 }
 
-void Stream::close() noexcept { const Descriptor closing(socket_.exchange(-1)); }
+void Stream::close() noexcept {
+  make_as_found();
+  const Descriptor closing(socket_.exchange(-1));
+}
 
-// Whether calls of one direction may block from now on, because they come back after a bounded block.
-bool Stream::bound_blocking(Bounded& bounded, int timeout_option) noexcept {
-  if (bounded.load(std::memory_order_relaxed)) return true;
+// Whether calls of one direction may block from now on, because they come back after a bounded block. A socket that
+// others use too gets no time-out: they would meet it.
+bool Stream::bound_blocking(BlockingBound& bound, int timeout_option) noexcept {
+  if (is_shared_ || maker_ != process_generation()) return false;
   make_blocking();
-  bounded = set_socket_timeout(socket(), timeout_option, bounded_block);
-  return bounded;
+  if (!bound.set(socket(), timeout_option)) return false;
+  if (!is_shared_) return true;
+  bound.stop_relying();  // share() came in between; whoever called it takes the time-out off
+  return false;
 }
 
 // Where a socket that is nonblocking is not known to be: a read or write that meets it goes on in poll.
-void Stream::make_blocking() const noexcept {
+void Stream::make_blocking() noexcept {
   if (is_nonblocking_.load(std::memory_order_relaxed) && is_nonblocking_.exchange(false)) set_blocking(socket(), true);
+}
+
+// From now on no call sets a time-out or begins to block by one. Who gets the handle expects what socket() gives, a
+// socket that blocks, and of an adopted one finds another mode again when it is released or closed.
+bool Stream::share() noexcept {
+  if (is_given_.load(std::memory_order_relaxed) || is_given_.exchange(true)) return false;
+  is_shared_ = true;
+  receive_bound_.stop_relying();
+  send_bound_.stop_relying();
+  make_blocking();
+  const bool is_to_change = is_adopted_ && (get_flags(socket()) & O_NONBLOCK) != 0;
+  if (is_to_change && set_blocking(socket(), true)) found_nonblocking_ = true;
+  return true;
+}
+
+void Stream::take_settings_off() noexcept {
+  receive_bound_.take_off(socket(), SO_RCVTIMEO);
+  send_bound_.take_off(socket(), SO_SNDTIMEO);
+}
+
+void Stream::make_as_found() noexcept {
+  const bool is_changed = found_nonblocking_.load(std::memory_order_relaxed) && maker_ == process_generation();
+  if (is_changed && socket() != -1) set_blocking(socket(), false);
 }
 
 NativeHandle Stream::release() noexcept {
   make_blocking();
-  const int socket = socket_.exchange(-1);
-  if (is_duplicated_) return socket;  // the other one still waits by them
-  if (receive_bounded_.exchange(false)) set_socket_timeout(socket, SO_RCVTIMEO, {});
-  if (send_bounded_.exchange(false)) set_socket_timeout(socket, SO_SNDTIMEO, {});
-  return socket;
+  take_settings_off();
+  make_as_found();
+  return socket_.exchange(-1);
 }
 
 Stream Stream::adopt(NativeHandle handle, std::error_code& ec) {
   ec = check_socket(handle, false);
   if (!ec && !prepare_socket(handle)) ec = last_error(Operation::other);
-  return ec ? Stream() : Stream(handle);
+  if (ec) return {};
+  Stream stream(handle);
+  stream.is_adopted_ = true;
+  stream.is_shared_ = true;  // with whoever else has it
+  return stream;
 }
 
 std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
@@ -142,23 +189,39 @@ std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
 // Linux: while the listener's backlog is full, connect waits as long as the send time-out and is woken when there is
 // room; with O_NONBLOCK it is EAGAIN at once, and nothing tells when to try again (connect(2)). Nearly always there is
 // room, and the first attempt needs no time-out to be set.
-bool Stream::attempt(const LocalAddress& address) noexcept {
-  const SocketAddress to(address.native());
+bool Stream::connect_to(const std::string& native) noexcept {
+  const SocketAddress to(native);
   const auto try_once = [&] { return sys("connect", ::connect, socket(), to.get(), to.size) == 0; };
-  return try_once() || (would_block(errno) && bound_blocking(send_bounded_, SO_SNDTIMEO) && try_once());
+  if (try_once()) return true;
+  if (!would_block(errno)) return false;
+  if (bound_blocking(send_bound_, SO_SNDTIMEO)) return try_once();
+  std::this_thread::sleep_for(bounded_block);  // it has not waited in the kernel, and is not to come back at once
+  errno = EAGAIN;
+  return false;
 }
 
 Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
-  if (ec = check_runtime_directory(address.native()); ec) return {};
+  const std::string& native = address.native();
+  const FallbackDirectory directory = FallbackDirectory::open(native, Operation::connect, ec);
+  if (ec) return {};
   Stream stream(open_socket(SOCK_STREAM | nonblocking_connect, ec).release());
   if (ec) return {};
   stream.is_nonblocking_.store(nonblocking_connect != 0, std::memory_order_relaxed);
-  if (stream.attempt(address)) {
-    check_listener(stream.socket(), options, ec);
-  } else {
+  const std::string way = directory.is_open() ? directory.through(native) : std::string();
+  bool is_connected = stream.connect_to(way.empty() ? native : way);
+  bool is_by_path = way.empty();
+  if (!is_connected && !is_by_path && errno == ENOENT && directory.has(native)) {
+    is_by_path = true;  // there is no /proc
+    is_connected = stream.connect_to(native);
+  }
+  if (!is_connected) {
     // A signal came while it waited for room: as if there was none, so that the caller looks at the clock and tries
     // again.
     ec = errno == EINTR ? native_error(Operation::connect, EAGAIN) : last_error(Operation::connect);
+  } else if (is_by_path && !directory.is_still_named()) {
+    ec = error(Operation::connect, std::errc::permission_denied);
+  } else {
+    check_listener(stream.socket(), options, ec);
   }
   if (ec) return {};
   return stream;
@@ -168,53 +231,27 @@ void Stream::await_capacity(const LocalAddress&, Call&, Clock::duration) noexcep
   // connect has waited already, in the kernel, where it is woken.
 }
 
-struct Stream::Traffic {
-  Operation operation;
-  short event;
+struct Stream::Side {
+  Traffic traffic;
   int timeout_option;
 };
-constexpr Stream::Traffic Stream::reading{Operation::read, POLLIN, SO_RCVTIMEO};
-constexpr Stream::Traffic Stream::writing{Operation::write, POLLOUT, SO_SNDTIMEO};
+constexpr Stream::Side Stream::reading{{Operation::read, POLLIN}, SO_RCVTIMEO};
+constexpr Stream::Side Stream::writing{{Operation::write, POLLOUT}, SO_SNDTIMEO};
 
-// Attempts `transfer(flags)` until it moves something or fails.
+// Calls `transfer(flags)` until it moves something or fails. It blocks in the call itself for a bounded block first and
+// then, when that was not enough, in poll with a waker; see bounded_block.
 template <class Transfer>
-std::size_t Stream::move(const Traffic& traffic, Bounded& bounded, Call& call, std::error_code& ec, Transfer transfer) {
-  Attempt attempt{bounded.load(std::memory_order_relaxed) && call.may_block_for(bounded_block)};
-  for (;;) {
-    const ssize_t moved = transfer(socket(), attempt.may_block ? 0 : MSG_DONTWAIT);
-    if (moved >= 0) [[likely]] {
-      return static_cast<std::size_t>(moved);
-    }
-    if (!prepare_next(attempt, traffic, bounded, call, ec)) return 0;
-  }
-}
-
-// After an attempt that failed with errno: whether there is another one, and how. It blocks in the call itself for a
-// bounded_block first and then, when that was not enough, in poll with a waker; see bounded_block.
-bool Stream::prepare_next(Attempt& attempt, const Traffic& traffic, Bounded& bounded, Call& call,
-                          std::error_code& ec) noexcept {
-  const int cause = errno;
-  if (!would_block(cause) && cause != EINTR) {
-    ec = native_error(traffic.operation, cause);
-    return false;
-  }
-  const bool interrupted = cause == EINTR;
-  if (const Interruption why = interrupted ? call.ended() : call.refused(); why != Interruption::none) {
-    ec = error(traffic.operation, why);
-    return false;
-  }
-  if (interrupted) {
-    attempt.may_block = attempt.may_block && call.may_block_for(bounded_block);
-    return true;
-  }
-  attempt.has_blocked = attempt.has_blocked || attempt.may_block;
-  attempt.may_block =
-      !attempt.has_blocked && call.may_block_for(bounded_block) && bound_blocking(bounded, traffic.timeout_option);
-  return attempt.may_block || wait_until_ready(socket(), traffic.event, traffic.operation, call, ec);
+std::size_t Stream::move(const Side& side, BlockingBound& bound, Call& call, std::error_code& ec, Transfer transfer) {
+  const bool may_block = bound.is_relied_on() && call.may_block_for(bounded_block);
+  const ssize_t moved = transfer_within(
+      call, socket(), side.traffic, may_block ? Attempt::blocking : Attempt::nonblocking, ec,
+      [&] { return bound_blocking(bound, side.timeout_option); },
+      [&](Attempt attempt) { return transfer(socket(), attempt == Attempt::blocking ? 0 : MSG_DONTWAIT); });
+  return moved < 0 ? 0 : static_cast<std::size_t>(moved);
 }
 
 std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec) {
-  const std::size_t read = move(reading, receive_bounded_, call, ec, [&](int socket, int flags) {
+  const std::size_t read = move(reading, receive_bound_, call, ec, [&](int socket, int flags) {
     if (!to.is_single()) return receive_scattered(socket, to, flags);
     return sys("recv", ::recv, socket, static_cast<void*>(to.front().data()), to.front().size(), flags);
   });
@@ -228,7 +265,7 @@ std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec)
 }
 
 std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code& ec) {
-  return move(writing, send_bounded_, call, ec, [&](int socket, int flags) {
+  return move(writing, send_bound_, call, ec, [&](int socket, int flags) {
     flags |= no_signal;
     if (!from.is_single()) return send_gathered(socket, from, flags);
     const std::size_t size = std::min(from.front().size(), largest_send);
@@ -270,17 +307,13 @@ std::size_t Stream::available(std::error_code& ec) const noexcept {
 }
 
 Stream Stream::duplicate(std::error_code& ec) const noexcept {
-  make_blocking();  // both
   const auto duplicate = [](int fd, int command, int lowest) { return ::fcntl(fd, command, lowest); };
   Stream copy(sys("fcntl", duplicate, socket(), F_DUPFD_CLOEXEC, 0));
   if (copy.socket() == -1) {
     ec = last_error(Operation::other);
     return {};
   }
-  is_duplicated_ = true;
-  copy.is_duplicated_ = true;
-  copy.receive_bounded_ = receive_bounded_.load();
-  copy.send_bounded_ = send_bounded_.load();
+  copy.is_shared_ = true;
   copy.was_reset_ = was_reset_.load();
   return copy;
 }
@@ -296,6 +329,7 @@ NativeHandle Stream::connect_for_child(const LocalAddress& address, const Connec
 std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
                                     std::error_code& ec) {
   Stream stream(handle);
+  stream.is_shared_ = true;
   const std::size_t written = stream.write(WriteBuffers(bytes), call, ec);
   static_cast<void>(stream.release());
   return written;

@@ -11,11 +11,37 @@
 #include "system.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <span>
+#include <string>
 #include <system_error>
 #include <utility>
 
 namespace localsocket::detail::unix_backend {
+
+/// The socket time-out of one direction, by which a call that blocks comes back after a bounded block.
+class BlockingBound {
+ public:
+  /// Whether calls may block by now.
+  bool is_relied_on() const noexcept { return relied_on_in_.load() == process_generation(); }
+
+  /// Sets it; false if that cannot be.
+  bool set(int socket, int option) noexcept;
+  /// From now on no call begins to block.
+  void stop_relying() noexcept { relied_on_in_ = 0; }
+  /// Takes it off the socket, when no call blocks any more.
+  void take_off(int socket, int option) noexcept;
+
+  void take(BlockingBound& other) noexcept {
+    relied_on_in_ = other.relied_on_in_.load();
+    is_set_in_ = other.is_set_in_.load();
+  }
+
+ private:
+  // Processes: a child made by fork shares the socket, but the time-out is its parent's.
+  std::atomic<std::uint32_t> relied_on_in_{0};
+  std::atomic<std::uint32_t> is_set_in_{0};
+};
 
 class Stream {
  public:
@@ -24,12 +50,12 @@ class Stream {
   Stream(Stream&& other) noexcept { take(other); }
   Stream& operator=(Stream&& other) noexcept {
     if (this != &other) {
-      const Descriptor closing(socket());
+      close();
       take(other);
     }
     return *this;
   }
-  ~Stream() { const Descriptor closing(socket()); }
+  ~Stream() { close(); }
 
   static Stream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
   static NativeHandle connect_for_child(const LocalAddress& address, const ConnectOptions& options,
@@ -48,45 +74,35 @@ class Stream {
   Stream duplicate(std::error_code& ec) const noexcept;
   PeerIdentity peer(std::error_code& ec) const noexcept;
   void close() noexcept;
-  /// For others: it is blocking.
-  NativeHandle handle() const noexcept {
-    make_blocking();
-    return socket();
-  }
+  NativeHandle handle() const noexcept { return socket(); }
+  bool share() noexcept;
+  void take_settings_off() noexcept;
   NativeHandle release() noexcept;
 
  private:
   void take(Stream& other) noexcept;
   int socket() const noexcept { return socket_.load(std::memory_order_relaxed); }
-  bool attempt(const LocalAddress& address) noexcept;
-  void make_blocking() const noexcept;
+  bool connect_to(const std::string& native) noexcept;
+  void make_blocking() noexcept;
+  void make_as_found() noexcept;
+  bool bound_blocking(BlockingBound& bound, int timeout_option) noexcept;
 
-  // One direction's socket time-out: whether it bounds a blocking call, so that a blocking call comes back in time.
-  using Bounded = std::atomic<bool>;
-
-  bool bound_blocking(Bounded& bounded, int timeout_option) noexcept;
-
-  struct Traffic;
-  static const Traffic reading;
-  static const Traffic writing;
-
-  // How an attempt is made, and what has been tried.
-  struct Attempt {
-    bool may_block;
-    bool has_blocked = false;
-  };
-
+  struct Side;
+  static const Side reading;
+  static const Side writing;
   template <class Transfer>
-  std::size_t move(const Traffic& traffic, Bounded& bounded, Call& call, std::error_code& ec, Transfer transfer);
-  bool prepare_next(Attempt& attempt, const Traffic& traffic, Bounded& bounded, Call& call,
-                    std::error_code& ec) noexcept;
+  std::size_t move(const Side& side, BlockingBound& bound, Call& call, std::error_code& ec, Transfer transfer);
 
   std::atomic<int> socket_{-1};
-  Bounded receive_bounded_{false};
-  Bounded send_bounded_{false};
-  std::atomic<bool> was_reset_{false};               // the peer left with bytes of ours unread
-  mutable std::atomic<bool> is_duplicated_{false};   // then the socket time-outs are not ours alone
-  mutable std::atomic<bool> is_nonblocking_{false};  // as connect left it, until a call has to wait
+  BlockingBound receive_bound_;
+  BlockingBound send_bound_;
+  std::atomic<bool> was_reset_{false};       // the peer left with bytes of ours unread
+  std::atomic<bool> is_shared_{false};       // others use the socket: it has no settings of ours
+  std::atomic<bool> is_given_{false};        // by handle()
+  std::atomic<bool> is_nonblocking_{false};  // as connect left it, until a call has to wait
+  std::atomic<bool> found_nonblocking_{false};
+  bool is_adopted_ = false;
+  std::uint32_t maker_ = process_generation();
 };
 
 }  // namespace localsocket::detail::unix_backend

@@ -60,6 +60,11 @@ bool set_blocking(int descriptor, bool blocking) noexcept {
   return control(descriptor, FIONBIO, nonblocking) == 0;
 }
 
+int get_flags(int descriptor) noexcept {
+  const auto call = [](int fd, int command) { return ::fcntl(fd, command); };
+  return sys("fcntl", call, descriptor, F_GETFL);
+}
+
 std::error_code last_error(Operation operation) noexcept { return native_error(operation, errno); }
 
 namespace {
@@ -121,10 +126,24 @@ Descriptor accept_socket(int listener) noexcept {
 #endif
 }
 
+bool set_socket_timeout(int socket, int option, timeval time) noexcept {
+  return sys("setsockopt", ::setsockopt, socket, SOL_SOCKET, option, &time, socklen_t{sizeof time}) == 0;
+}
+
 bool set_socket_timeout(int socket, int option, std::chrono::microseconds time) noexcept {
   timeval value{};
   value.tv_usec = static_cast<decltype(value.tv_usec)>(time.count());
-  return sys("setsockopt", ::setsockopt, socket, SOL_SOCKET, option, &value, socklen_t{sizeof value}) == 0;
+  return set_socket_timeout(socket, option, value);
+}
+
+bool get_socket_timeout(int socket, int option, timeval& time) noexcept {
+  socklen_t size = sizeof time;
+  return sys("getsockopt", ::getsockopt, socket, SOL_SOCKET, option, static_cast<void*>(&time), &size) == 0;
+}
+
+bool is_ready_now(int descriptor, short events) noexcept {
+  pollfd polled{descriptor, events, 0};
+  return sys("poll", ::poll, &polled, nfds_t{1}, 0) != 0;
 }
 
 namespace {

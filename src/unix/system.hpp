@@ -11,9 +11,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <localsocket/options.hpp>
 
 #include "core/errors.hpp"
 #include "core/seams.hpp"
@@ -100,6 +103,18 @@ Descriptor accept_socket(int listener) noexcept;
 
 bool set_close_on_exec(int descriptor) noexcept;
 bool set_blocking(int descriptor, bool blocking) noexcept;
+/// Of F_GETFL; -1 on failure.
+int get_flags(int descriptor) noexcept;
+
+/// Whether the descriptor has any of the events, or has failed; or the system cannot say, and it is for the next call
+/// to find out.
+bool is_ready_now(int descriptor, short events) noexcept;
+
+/// What listen() is given. An unset backlog is large, because a client that does not block is refused by a full one
+/// (EAGAIN, connect(2)); the system caps it (net.core.somaxconn, listen(2)).
+inline int backlog_of(const ListenOptions& options) noexcept {
+  return static_cast<int>(options.backlog.value_or(4096));
+}
 
 /// ioctl of a request that has an int; -1 and errno on failure.
 int control(int descriptor, unsigned long request, int& value) noexcept;
@@ -107,8 +122,10 @@ int control(int descriptor, unsigned long request, int& value) noexcept;
 /// What open_socket does beyond socket(), for a socket that came from elsewhere.
 bool prepare_socket(int socket) noexcept;
 
-/// Sets SO_RCVTIMEO or SO_SNDTIMEO; zero for none.
+/// SO_RCVTIMEO or SO_SNDTIMEO; zero for none.
+bool set_socket_timeout(int socket, int option, timeval time) noexcept;
 bool set_socket_timeout(int socket, int option, std::chrono::microseconds time) noexcept;
+bool get_socket_timeout(int socket, int option, timeval& time) noexcept;
 
 /// Errc::closed for no descriptor, operation_not_supported for what is no stream socket of the Unix family, listens
 /// when it should not (or the other way round), or is not connected.

@@ -1,9 +1,8 @@
 #include "wait.hpp"
 
-#include "system.hpp"
-
 #include <algorithm>
 #include <climits>
+#include <thread>
 
 namespace localsocket::detail::unix_backend {
 namespace {
@@ -21,7 +20,12 @@ bool poll_with_waker(int descriptor, short events, Waker& waker, Clock::duration
   // all the same.
   if (waker.descriptor() == -1) time = std::min<Clock::duration>(time, bounded_block);
   pollfd polled[2] = {{descriptor, events, 0}, {waker.descriptor(), POLLIN, 0}};
-  if (sys("poll", ::poll, static_cast<pollfd*>(polled), nfds_t{2}, to_milliseconds(time)) <= 0) return false;
+  const int found = sys("poll", ::poll, static_cast<pollfd*>(polled), nfds_t{2}, to_milliseconds(time));
+  if (found < 0 && errno != EINTR) {
+    std::this_thread::sleep_for(std::min<Clock::duration>(time, bounded_block));
+    return true;
+  }
+  if (found <= 0) return false;
   if (polled[1].revents != 0) waker.drain();
   return polled[0].revents != 0;
 }
@@ -43,6 +47,19 @@ bool wait_until_ready(int descriptor, short event, Operation operation, Call& ca
       return false;
     }
   }
+}
+
+Next next_after(int cause, Operation operation, Call& call, std::error_code& ec) noexcept {
+  const bool was_interrupted = cause == EINTR;
+  if (!was_interrupted && !would_block(cause)) {
+    ec = native_error(operation, cause);
+    return Next::end;
+  }
+  if (const Interruption why = was_interrupted ? call.ended() : call.refused(); why != Interruption::none) {
+    ec = error(operation, why);
+    return Next::end;
+  }
+  return was_interrupted ? Next::again : Next::wait;
 }
 
 }  // namespace localsocket::detail::unix_backend

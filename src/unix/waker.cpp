@@ -2,33 +2,41 @@
 
 #include "system.hpp"
 
-#include <algorithm>
-#include <atomic>
-#include <climits>
-
-#include <pthread.h>
 #if defined(__linux__)
 #include <sys/eventfd.h>
 #endif
 
+#include "generation.hpp"
 #include "wait.hpp"
 
 namespace localsocket::detail::unix_backend {
 namespace {
 
-// A child made by fork shares the thread's descriptor with its parent, and would take the parent's wakes.
-std::atomic<unsigned> forks{1};
+/// The end of a thread closes its waker. What runs even later, in the destructors of other objects of the thread or of
+/// static ones, waits without.
+struct AtThreadExit {
+  Waker& waker;
+  ~AtThreadExit() { waker.retire(); }
+};
 
 }  // namespace
 
+// The waker itself has no destructor, and so is there until the thread is gone.
 Waker& Waker::current() noexcept {
-  [[maybe_unused]] static const int hooked = ::pthread_atfork(nullptr, nullptr, [] { ++forks; });
-  thread_local Waker waker;
-  if (waker.read_end_ == -1 || waker.generation_ != forks.load(std::memory_order_relaxed)) waker.open();
+  constinit thread_local Waker waker;
+  // A child made by fork shares the descriptor with its parent, and would take the parent's wakes.
+  const bool is_of_use = waker.read_end_ != -1 && waker.generation_ == process_generation();
+  if (!is_of_use && !waker.is_retired_) {
+    thread_local const AtThreadExit at_exit{waker};
+    waker.open();
+  }
   return waker;
 }
 
-Waker::~Waker() { close(); }
+void Waker::retire() noexcept {
+  close();
+  is_retired_ = true;
+}
 
 void Waker::close() noexcept {
   const Descriptor read_end(read_end_);
@@ -38,7 +46,7 @@ void Waker::close() noexcept {
 
 void Waker::open() noexcept {
   close();
-  generation_ = forks.load(std::memory_order_relaxed);
+  generation_ = process_generation();
 #if defined(__linux__)
   read_end_ = write_end_ = sys("eventfd", ::eventfd, 0U, EFD_CLOEXEC | EFD_NONBLOCK);
 #else
@@ -55,10 +63,10 @@ void Waker::open() noexcept {
 }
 
 void Waker::wake() noexcept {
+  if (write_end_ == -1) return;
   const std::uint64_t one = 1;  // what an eventfd takes; to a pipe just bytes
   while (sys("write", ::write, write_end_, &one, sizeof one) == -1 && errno == EINTR) {
-  }  // any other failure is a full pipe or counter, which wakes as well, or no descriptor: the waiter looks up by
-     // itself
+  }  // any other failure is a full pipe or counter, which wakes as well
 }
 
 void Waker::drain() noexcept {

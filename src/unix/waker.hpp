@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 namespace localsocket::detail {
 
@@ -12,10 +13,9 @@ namespace unix_backend {
 /// milliseconds.
 class Waker {
  public:
-  Waker() noexcept = default;
+  constexpr Waker() noexcept = default;
   Waker(const Waker&) = delete;
   Waker& operator=(const Waker&) = delete;
-  ~Waker();
 
   static Waker& current() noexcept;
 
@@ -26,6 +26,8 @@ class Waker {
   int descriptor() const noexcept { return read_end_; }
   /// Forgets the wakes so far.
   void drain() noexcept;
+  /// For good: closes the descriptor.
+  void retire() noexcept;
 
  private:
   void open() noexcept;
@@ -33,7 +35,8 @@ class Waker {
 
   int read_end_ = -1;
   int write_end_ = -1;  // the same descriptor where there is eventfd
-  unsigned generation_ = 0;
+  std::uint32_t generation_ = 0;
+  bool is_retired_ = false;
 };
 
 }  // namespace unix_backend

@@ -46,6 +46,8 @@ class Stream {
   PeerIdentity peer(std::error_code& ec) const;
   void close() noexcept;
   NativeHandle handle() const noexcept { return pipe_.load(std::memory_order_relaxed); }
+  bool share() noexcept { return false; }
+  void take_settings_off() noexcept {}
   NativeHandle release() noexcept { return pipe_.exchange(invalid_handle); }
 
  private:

@@ -42,7 +42,12 @@ struct Platform {
   /// connect finds it busy, until both ends are closed.
   bool connections_hold_the_address;
 
+  /// A client that asks for a direction that is not offered: refused at connect; else it meets the end of that direction
+  /// once it has been accepted.
+  bool refuses_directions_at_connect;
+
   // Processes
+  bool can_fork;  ///< and has the example of a daemon
   bool has_signals;
   std::string_view printed_newline;         ///< what a program's printf makes of a newline
   std::size_t handles_kept_by_the_runtime;  ///< what the C++ runtime makes as it goes, and never gives back
@@ -101,11 +106,13 @@ inline constexpr Platform unix_sockets{
     .address_is_a_file = true,
     .can_replace_live_listener = true,
     .connections_hold_the_address = false,
+    .refuses_directions_at_connect = false,
+    .can_fork = true,
     .has_signals = true,
     .printed_newline = "\n",
     .handles_kept_by_the_runtime = 0,
     .can_limit_handles = true,
-    .most_calls_of_a_connect = 4,  // lstat of the fallback directory, socket, connect, getpeername
+    .most_calls_of_a_connect = 5,  // open, fstat and close of the fallback directory, socket, connect
     .read_call = "recv",
     .write_call = "send",
     .scattered_read_call = "recvmsg",
@@ -146,6 +153,8 @@ inline constexpr Platform named_pipes{
     .address_is_a_file = false,
     .can_replace_live_listener = false,
     .connections_hold_the_address = true,
+    .refuses_directions_at_connect = true,
+    .can_fork = false,
     .has_signals = false,
     .printed_newline = "\r\n",
     .handles_kept_by_the_runtime = 8,  // winpthreads: an event for each std::mutex that was ever contended

@@ -3,14 +3,19 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <ctime>
+#include <functional>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/differences.hpp"
 #include "support/listening.hpp"
+#include "support/process.hpp"
 #include "support/test.hpp"
 #include "unix/faults.hpp"
 #include "unix/fork.hpp"
@@ -265,6 +270,57 @@ TEST(NoDescriptors, AWaitIsEndedByDataByStopByCancelByADeadlineAndByClose) {
   EXPECT_OUTCOME(reading.outcome(), 0, Errc::closed);
 }
 
+// RLIMIT_NOFILE below what poll is given: it fails with EINVAL (poll(2)).
+
+std::string without_any_descriptor_allowed(const std::function<std::string()>& body) {
+  return in_fork([&]() -> std::string {
+    const rlimit none{0, 0};
+    return ::setrlimit(RLIMIT_NOFILE, &none) == 0 ? body() : "cannot be limited";
+  });
+}
+
+TEST(NoPoll, AReadTakesTheByteThatIsThereAndTheOneThatComes) {
+  Ends ends = connected_ends();
+  EXPECT_EQ(without_any_descriptor_allowed([&]() -> std::string {
+              Bytes byte(1);
+              ends.server.write_all("x");
+              if (read_some(ends.client, byte, 5s).count != 1) return "did not take it";
+              std::thread writing([&] {
+                std::this_thread::sleep_for(long_wait);
+                ends.server.write_all("y");
+              });
+              const Outcome late = read_some(ends.client, byte, 5s);
+              writing.join();
+              return late.count == 1 ? "good" : "did not take the late one";
+            }),
+            "good");
+}
+
+TEST(NoPoll, AWaitTimesOutOnTimeWithoutSpinning) {
+  Ends ends = connected_ends();
+  EXPECT_EQ(without_any_descriptor_allowed([&]() -> std::string {
+              Bytes byte(1);
+              const std::clock_t before = std::clock();
+              const auto time = time_of([&] {
+                if (read_some(ends.client, byte, 300ms).ec != std::errc::timed_out) std::abort();
+              });
+              const double busy = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+              if (time < 300ms || time > 300ms + soon()) return "not on time";
+              return busy < 0.15 ? "good" : "busy";
+            }),
+            "good");
+}
+
+TEST(NoPoll, AnAcceptSaysThatThereAreNoDescriptors) {
+  LocalListener listener = listening();
+  LocalStream client = LocalStream::connect(listener.local_address());
+  EXPECT_EQ(without_any_descriptor_allowed([&]() -> std::string {
+              const std::error_code ec = accept(listener, 5s).ec;
+              return ec == std::errc::too_many_files_open ? "good" : ec.message();
+            }),
+            "good");
+}
+
 // SIGPIPE. In a child with the default disposition it would be deadly.
 
 TEST(Sigpipe, IsNeverRaisedByAWriteToNobody) {
@@ -293,6 +349,36 @@ TEST(Sigpipe, IsNeverRaisedByAWriteToNobody) {
               return "alive";
             }),
             "alive");
+}
+
+// The end of the program: static objects may use the library until the last of them is gone.
+
+struct UsesTheLibraryAtExit {
+  LocalStream one, other;
+  ~UsesTheLibraryAtExit() {
+    Bytes byte(1);
+    if (read_some(one, byte, long_wait).ec != std::errc::timed_out) ::_exit(1);
+    auto reading = run_async([&] { return read_some(one, byte).ec; });
+    reading.wait_until_blocked_for(long_wait);
+    one.close();
+    const std::error_code ec = reading.result();
+    if (ec != Errc::closed || ec.message().empty()) ::_exit(2);
+    report("good");
+  }
+};
+
+CHILD_PROCESS(uses_the_library_at_exit) {
+  static UsesTheLibraryAtExit object;
+  auto [one, other] = LocalStream::pair();
+  object.one = std::move(one);
+  object.other = std::move(other);
+  return 0;
+}
+
+TEST(Exit, StaticObjectsMayWait) {
+  ChildProcess child = spawn("uses_the_library_at_exit");
+  EXPECT_EQ(child.read_line(), "good");
+  EXPECT_EQ(child.wait(), 0);
 }
 
 // fork.

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "support/handles.hpp"
 #include "support/listening.hpp"
@@ -33,6 +34,15 @@ TEST(ForeignClient, ThatWroteAndLeftIsHandedOut) {
   RawSocket::connected_to(listener.local_address().native()).send("was here");
   LocalStream server = listener.accept();
   EXPECT_EQ(text_until_end(server), "was here");
+}
+
+TEST(ForeignClient, ThatNeverBlocksFindsCapacityInABurst) {
+  LocalListener listener = listening();
+  std::vector<RawSocket> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.emplace_back(SOCK_STREAM | SOCK_NONBLOCK);
+    ASSERT_TRUE(clients.back().try_to_connect(listener.local_address().native())) << i;
+  }
 }
 
 TEST(ForeignServer, IsConnectedTo) {
@@ -129,6 +139,55 @@ TEST_P(AdoptedSocket, IsInItsOwnModeAgainWhenItIsReleased) {
   expect_no_timeouts(released.fd());
 }
 
+/// Waits in both directions, asks for the handle, and ends the stream by `end`.
+template <class End>
+void use(LocalStream stream, End end) {
+  Bytes byte(1);
+  EXPECT_OUTCOME(read_some(stream, byte, long_wait), 0, std::errc::timed_out);
+  fill(stream);
+  EXPECT_CODE(write_all(stream, byte, long_wait).ec, std::errc::timed_out);
+  EXPECT_EQ(::fcntl(stream.native_handle(), F_GETFL) & O_NONBLOCK, 0);
+  end(stream);
+}
+
+TEST_P(AdoptedSocket, IsLeftAsItWasToWhoeverElseHasIt) {
+  auto [ours, theirs] = socket_pair(GetParam());
+  const timeval timeout{7, 0};
+  ASSERT_EQ(::setsockopt(ours.fd(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout), 0);
+  const RawSocket also = RawSocket::owning(::dup(ours.fd()));
+  const int flags = ::fcntl(also.fd(), F_GETFL);
+  const auto expect_as_it_was = [&] {
+    EXPECT_EQ(::fcntl(also.fd(), F_GETFL), flags);
+    timeval now{};
+    socklen_t size = sizeof now;
+    ASSERT_EQ(::getsockopt(also.fd(), SOL_SOCKET, SO_RCVTIMEO, &now, &size), 0);
+    EXPECT_EQ(now.tv_sec, 7);
+    ASSERT_EQ(::getsockopt(also.fd(), SOL_SOCKET, SO_SNDTIMEO, &now, &size), 0);
+    EXPECT_TRUE(now.tv_sec == 0 && now.tv_usec == 0);
+  };
+  RawSocket again = RawSocket::owning(-1);
+  use(LocalStream::adopt(ours.release()), [&](LocalStream& stream) { again = RawSocket::owning(stream.release()); });
+  expect_as_it_was();
+  use(LocalStream::adopt(again.release()), [](LocalStream& stream) { stream.close(); });
+  expect_as_it_was();
+}
+
+TEST_P(AdoptedSocket, ThatListensIsLeftAsItWasToWhoeverElseHasIt) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "s";
+  RawSocket raw = RawSocket::listening_at(path);
+  ASSERT_EQ(::fcntl(raw.fd(), F_SETFL, ::fcntl(raw.fd(), F_GETFL) | GetParam()), 0);
+  const RawSocket also = RawSocket::owning(::dup(raw.fd()));
+  const int flags = ::fcntl(also.fd(), F_GETFL);
+  {
+    LocalListener listener = LocalListener::adopt(raw.release(), path);
+    EXPECT_CODE(accept(listener, long_wait).ec, std::errc::timed_out);
+    expect_serving(listener);
+  }
+  EXPECT_EQ(::fcntl(also.fd(), F_GETFL), flags);
+  expect_no_timeouts(also.fd());
+}
+
 // Other code that is given a handle expects what socket() and accept() give: one that blocks, for as long as it takes.
 
 bool is_blocking(int socket) { return (::fcntl(socket, F_GETFL) & O_NONBLOCK) == 0; }
@@ -156,6 +215,58 @@ TEST(NativeHandleOfAStream, IsBlockingWithoutTimeoutsWhenReleasedAfterAConnectTh
   const RawSocket client = RawSocket::owning(connecting.result());
   EXPECT_TRUE(is_blocking(client.fd()));
   expect_no_timeouts(client.fd());
+}
+
+TEST(NativeHandleOfAStream, BlocksForAsLongAsItTakesAfterAReadAndAWriteThatWaited) {
+  Ends ends = connected_ends();
+  Bytes byte(1);
+  EXPECT_OUTCOME(read_some(ends.client, byte, long_wait), 0, std::errc::timed_out);
+  fill(ends.client);
+  EXPECT_CODE(write_all(ends.client, byte, long_wait).ec, std::errc::timed_out);
+  const int socket = ends.client.native_handle();
+  expect_no_timeouts(socket);
+  EXPECT_TRUE(is_blocking(socket));
+  // And no call sets any from now on.
+  EXPECT_OUTCOME(read_some(ends.client, byte, long_wait), 0, std::errc::timed_out);
+  EXPECT_CODE(write_all(ends.client, byte, long_wait).ec, std::errc::timed_out);
+  expect_no_timeouts(socket);
+  auto receiving = run_async([&] { return ::recv(socket, byte.data(), 1, 0); });
+  receiving.wait_until_blocked_for(long_wait);
+  EXPECT_FALSE(receiving.finished());
+  ends.server.write_all("x");
+  EXPECT_EQ(receiving.result(), 1);
+}
+
+TEST(NativeHandleOfAStream, IsGivenWhileCallsRunAndTheyEndAsEver) {
+  Ends ends = connected_ends();
+  Bytes byte(1);
+  EXPECT_OUTCOME(read_some(ends.client, byte, long_wait), 0, std::errc::timed_out);
+  for (const auto already : {0ms, 1ms, long_wait}) {
+    auto reading = run_async([&] { return read_some(ends.client, byte); });
+    reading.wait_until_blocked_for(already);
+    expect_no_timeouts(ends.client.native_handle());
+    ends.client.cancel();
+    EXPECT_TRUE(reading.finished_within(soon()));
+    const Outcome outcome = reading.result();
+    EXPECT_OUTCOME(outcome, 0, std::errc::operation_canceled);
+  }
+  auto reading = run_async([&] { return read_some(ends.client, byte); });
+  reading.wait_until_blocked();
+  ends.client.close();
+  EXPECT_OUTCOME(reading.result(), 0, Errc::closed);
+}
+
+TEST(NativeHandleOfAStream, IsWithoutTimeoutsWhenReleasedAfterACopyWasMade) {
+  Ends ends = connected_ends();
+  Bytes byte(1);
+  EXPECT_OUTCOME(read_some(ends.client, byte, long_wait), 0, std::errc::timed_out);
+  LocalStream copy = ends.client.duplicate();
+  EXPECT_OUTCOME(read_some(copy, byte, long_wait), 0, std::errc::timed_out);
+  EXPECT_OUTCOME(read_some(ends.client, byte, long_wait), 0, std::errc::timed_out);
+  const RawSocket released = RawSocket::owning(ends.client.release());
+  expect_no_timeouts(released.fd());
+  const RawSocket other = RawSocket::owning(copy.release());
+  expect_no_timeouts(other.fd());
 }
 
 TEST(NativeHandleOfAStream, IsBlockingInACopy) {

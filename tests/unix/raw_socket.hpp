@@ -46,6 +46,12 @@ class RawSocket {
     return socket;
   }
 
+  /// One attempt; of a nonblocking socket it fails when there is no capacity.
+  bool try_to_connect(const std::string& path) const {
+    const sockaddr_un address = at(path);
+    return ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+
   RawSocket accept() const {
     const int fd = ::accept(fd_, nullptr, nullptr);
     check(fd >= 0, "accept");

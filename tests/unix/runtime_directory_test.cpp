@@ -236,5 +236,74 @@ TEST_F(FallbackDirectory, AListenerThatSomebodyElsePutThereIsNotConnectedTo) {
   EXPECT_FALSE(squatter.somebody_waits());
 }
 
+TEST_F(FallbackDirectory, IsOfUseWhateverTheUmaskWas) {
+  for (const mode_t mask : {0177U, 0777U, 0300U}) {
+    SCOPED_TRACE(mask);
+    EXPECT_EQ(as_user(user(),
+                      [&] {
+                        ::unsetenv(xdg_runtime_dir);
+                        ::umask(mask);
+                        const std::string first = outcome(bind_outcome("echo"));
+                        return first == "success" ? outcome(bind_outcome("other")) : first;
+                      }),
+              "success");
+    EXPECT_EQ(mode_of(path()), 0700U);
+    EXPECT_EQ(bind(), "success");
+    TearDown();
+  }
+}
+
+TEST_F(FallbackDirectory, OfOursThatWeCannotEnterIsRepairedByBind) {
+  make(0600, user());
+  EXPECT_EQ(bind(), "success");
+  EXPECT_EQ(mode_of(path()), 0700U);
+}
+
+/// What the other user's connect gives when a stranger is as fast as can be: his directory, with a listener for
+/// everybody, takes the place of ours, or of nothing, as soon as connect has looked at it.
+std::string connect_past_a_stranger(uid_t user, const std::string& directory) {
+  return in_fork([&]() -> std::string {
+    ::unsetenv(xdg_runtime_dir);
+    if (::setegid(user) != 0 || ::seteuid(user) != 0) return "cannot be another user";
+    std::optional<RawSocket> squatter;
+    const bool can_trace = set_trace_hook([&](const SystemCall& call) {
+      if (call.name != "lstat" && call.name != "open" && call.name != "fstat") return;
+      if (squatter || ::seteuid(0) != 0) return;
+      const std::string aside = directory + "-aside";
+      ::rename(directory.c_str(), aside.c_str());
+      ::mkdir(directory.c_str(), 0700);
+      squatter = RawSocket::listening_at(directory + "/echo.sock");
+      ::chmod(directory.c_str(), 0755);
+      ::chmod((directory + "/echo.sock").c_str(), 0666);
+      ::chown(directory.c_str(), user + 1, user + 1);
+      ::seteuid(user);
+    });
+    if (!can_trace) return "no trace hook";
+    const std::error_code ec = connect("echo").ec;
+    set_trace_hook({});
+    if (!squatter) return "nobody was there";
+    if (squatter->somebody_waits()) return "met the stranger";
+    if (ec == std::errc::connection_refused) return "refused";
+    return ec ? ec.message() : "connected";
+  });
+}
+
+TEST_F(FallbackDirectory, OfAStrangerWhoIsFastIsNeverConnectedTo) {
+  EXPECT_EQ(connect_past_a_stranger(user(), path()), "refused") << "there was none when we looked";
+  std::filesystem::remove_all(path());
+  make(0700, user());
+  const std::string aside = path() + "-aside";
+  EXPECT_EQ(connect_past_a_stranger(user(), path()), "refused") << "there was nobody in ours";
+  std::filesystem::remove_all(path());
+  std::filesystem::remove_all(aside);
+
+  make(0700, user());
+  const RawSocket ours = RawSocket::listening_at(socket());
+  ASSERT_EQ(::chown(socket().c_str(), user(), user()), 0);
+  EXPECT_EQ(connect_past_a_stranger(user(), path()), "connected") << "to the listener that was in ours";
+  EXPECT_TRUE(ours.somebody_waits());
+  std::filesystem::remove_all(aside);
+}
+
 }  // namespace
 }  // namespace localsocket::test

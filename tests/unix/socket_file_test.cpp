@@ -91,7 +91,7 @@ TEST_F(SocketFile, CannotBeMadeWhereThisUserMayNotWrite) {
 }
 
 TEST_F(SocketFile, CannotBeMadeInADirectoryThatIsNotThere) {
-  EXPECT_TRUE(bind_outcome(directory / "missing/echo.sock"));
+  EXPECT_CODE(bind_outcome(directory / "missing/echo.sock"), std::errc::no_such_file_or_directory);
   EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
 }
 
@@ -153,7 +153,8 @@ TEST_F(SocketFile, ASymbolicLinkIsNeitherFollowedNorRemovedWhereverItLeads) {
 TEST_F(SocketFile, FilesBesideItAreLeftAlone) {
   const std::vector<std::string> neighbours = {directory / "echo.sock.lock", directory / "echo.sock.new",
                                                directory / "echo.sock.tmp",  directory / "echo.sock~",
-                                               directory / "echo.lock",      directory / ".echo.sock.lock"};
+                                               directory / "echo.lock",      directory / ".echo.sock.lock",
+                                               directory / ".echo.sock.localsocket"};
   for (const std::string& neighbour : neighbours) write_file(neighbour, "precious");
   for (const Existing existing : every_existing) {
     // It may be refused because of them; it may not harm them.

@@ -1,0 +1,14 @@
+// Which process this is. No process of Windows is a copy of another one.
+#pragma once
+
+#include <cstdint>
+
+namespace localsocket::detail {
+
+constexpr std::uint32_t process_generation() noexcept { return 1; }
+
+struct ForkGuard {
+  ForkGuard() noexcept {}
+};
+
+}  // namespace localsocket::detail
