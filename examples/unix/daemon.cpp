@@ -37,7 +37,7 @@ void serve(localsocket::LocalListener& listener) {
   for (localsocket::LocalStream client : listener.incoming()) {
     std::error_code ec;
     client.write_all(std::to_string(::getpid()) + "\n", 5s, ec);
-    if (is_to_stop(client)) return;
+    if (is_to_stop(client)) listener.close();  // before the client sees its end
   }
 }
 
