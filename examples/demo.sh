@@ -24,33 +24,33 @@ build "$platform" -Dexamples=enabled "$@"
 if [ "$platform" = windows ]; then start_wine; fi
 
 programs=$BUILD_DIR/$platform/examples
-room=$BUILD_DIR/demo-$platform
+work=$BUILD_DIR/demo-$platform
 address=localsocket-demo-$$
 mebibytes=48
 
-rm -rf "$room"
-mkdir -p "$room"
+rm -rf "$work"
+mkdir -p "$work"
 say "making a file of $mebibytes MiB of random bytes"
-head -c "$((mebibytes * 1024 * 1024))" /dev/urandom >"$room/sent.bin"
+head -c "$((mebibytes * 1024 * 1024))" /dev/urandom >"$work/sent.bin"
 
 say "sending it to \"$address\""
 # Output goes to files: what Wine is given as standard output should not be a Unix pipe. A minute is plenty.
-timeout 60 $wine "$programs/file_receiver$exe" "$address" "$room/received.bin" >"$room/receiver.log" 2>&1 </dev/null &
+timeout 60 $wine "$programs/file_receiver$exe" "$address" "$work/received.bin" >"$work/receiver.log" 2>&1 </dev/null &
 receiver=$!
 sent=0
-timeout 60 $wine "$programs/file_sender$exe" "$address" "$room/sent.bin" >"$room/sender.log" 2>&1 </dev/null || sent=$?
+timeout 60 $wine "$programs/file_sender$exe" "$address" "$work/sent.bin" >"$work/sender.log" 2>&1 </dev/null || sent=$?
 received=0
 wait "$receiver" || received=$?
 
-sed 's/^/  receiver: /' "$room/receiver.log"
-sed 's/^/  sender:   /' "$room/sender.log"
+sed 's/^/  receiver: /' "$work/receiver.log"
+sed 's/^/  sender:   /' "$work/sender.log"
 [ "$received" -eq 0 ] || die "the receiver failed with status $received"
 [ "$sent" -eq 0 ] || die "the sender failed with status $sent"
 
 # The programs' own words, then the files themselves.
 checksum() { sed -n 's/.*checksum[^0-9A-Za-z]*\([0-9A-Fa-f]*\).*/\1/p' "$1" | tail -n 1; }
-[ -n "$(checksum "$room/sender.log")" ] || die 'the sender printed no checksum'
-[ "$(checksum "$room/sender.log")" = "$(checksum "$room/receiver.log")" ] || die 'the checksums differ'
-cmp "$room/sent.bin" "$room/received.bin" || die 'the files differ'
-say "the checksums match, and so do the files: $(checksum "$room/sender.log")"
-rm -f "$room/sent.bin" "$room/received.bin"
+[ -n "$(checksum "$work/sender.log")" ] || die 'the sender printed no checksum'
+[ "$(checksum "$work/sender.log")" = "$(checksum "$work/receiver.log")" ] || die 'the checksums differ'
+cmp "$work/sent.bin" "$work/received.bin" || die 'the files differ'
+say "the checksums match, and so do the files: $(checksum "$work/sender.log")"
+rm -f "$work/sent.bin" "$work/received.bin"
