@@ -24,7 +24,7 @@ VALUES = {
 }
 BACKENDS = ("unix", "windows")
 # What each backend has for portable code to include, by names that the build's include path finds.
-PROVIDED = {"native.hpp", "waker.hpp"}
+PROVIDED = {"generation.hpp", "native.hpp", "waker.hpp"}
 # Where <windows.h> comes in, with what it is told to leave out.
 INCLUDES_WINDOWS = pathlib.Path("src/windows/system.hpp")
 
@@ -59,7 +59,7 @@ INCLUDE = re.compile(r'^\s*(?:"([^"]+)"|<([^>]+)>)')
 # they are ordinary English.
 OLD_NAMES = {"lane", "turn", "place", "quota", "offer", "aside", "reach", "room", "slice"}
 OLD_NAMES |= {name + "s" for name in OLD_NAMES}
-ORDINARY_NAMES = {"in_place", "in_place_t", "in_place_type"}
+ORDINARY_NAMES = {"in_place", "in_place_t", "in_place_type", "ERROR_NOT_ENOUGH_QUOTA"}
 # "In turn" and "turns into" have no mutex in them, "in its place" no permit, "has no room" no backend.
 OLD_WORDS = re.compile(
     r"""\b(lanes?|quotas?|slices?|aside

@@ -67,7 +67,9 @@ LocalStream LocalListener::next_incoming(const Wait& wait) {
   if (!acceptor_) return {};
   std::error_code ec;
   LocalStream stream(acceptor_->accept_once_there_are_handles(wait, ec));
-  const bool ends_the_loop = ec == Errc::closed || ec == std::errc::operation_canceled || ec == std::errc::timed_out;
+  // A time-out that is not the Wait's own comes from set_accept_deadline(), and is an error as for accept.
+  const bool has_timed_out = wait.is_limited() && ec == std::errc::timed_out;
+  const bool ends_the_loop = ec == Errc::closed || ec == std::errc::operation_canceled || has_timed_out;
   if (ec && !ends_the_loop) detail::raise(ec, "accept at", local_address());
   return stream;
 }

@@ -562,6 +562,26 @@ TEST(Incoming, OfAClosedListenerIsEmpty) {
   for (LocalStream stream : listener.incoming()) ADD_FAILURE() << "handed out " << stream.is_open();
 }
 
+TEST(Incoming, EndsAtAStopRequest) {
+  LocalListener listener = listening();
+  std::stop_source stop;
+  auto serving = run_async([&] {
+    for (LocalStream stream : listener.incoming(stop.get_token())) ADD_FAILURE() << "handed out " << stream.is_open();
+  });
+  serving.wait_until_blocked(Moment::late);
+  stop.request_stop();
+  EXPECT_TRUE(serving.finished_within(soon()));
+  EXPECT_TRUE(listener.is_open());
+}
+
+TEST(Incoming, EndsWhenAStepTakesLongerThanItsWait) {
+  LocalListener listener = listening();
+  LocalStream client = LocalStream::connect(listener.local_address());
+  int clients = 0;
+  for (LocalStream stream : listener.incoming(long_wait)) clients += stream.is_open() ? 1 : 0;
+  EXPECT_EQ(clients, 1);
+}
+
 TEST(Incoming, ThrowsOnOtherErrors) {
   LocalListener listener = listening();
   listener.set_accept_deadline(Clock::now());

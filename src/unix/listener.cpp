@@ -70,7 +70,7 @@ Listener Listener::bind(const LocalAddress& address, const ListenOptions& option
     }
   }
   if (!ec && !listener.make_accept_interruptible()) ec = last_error(Operation::bind);
-  // The file was made by its path: it may be in a directory that has just taken the place of ours.
+  // The file was made by its path: it may be in a directory that was put where ours has been.
   if (!ec && !directory.is_still_named()) ec = error(Operation::bind, std::errc::permission_denied);
   if (ec) return {};
   return listener;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -187,6 +188,11 @@ SocketFile SocketFile::bind(int socket, const std::string& path, const ListenOpt
   // one.
   const bool replaces = options.existing == Existing::replace && is_socket(path);
   const std::string& bound = replaces ? beside : path;
+  // Somebody else may listen at that very name: it is a path like any other.
+  const std::string beside_lock_path = lock_path_of(beside);
+  std::optional<PathLock> beside_lock;
+  if (replaces) beside_lock.emplace(beside_lock_path, PathLock::If_held::wait, ec);
+  if (ec) return file;
   if (bound.size() > longest_path) ec = error(Operation::bind, std::errc::filename_too_long);
   if (!ec) bind_unless_alive(socket, bound, options.existing, ec);
   if (ec) return file;
@@ -207,10 +213,11 @@ SocketFile SocketFile::bind(int socket, const std::string& path, const ListenOpt
 
 void SocketFile::remove() noexcept {
   if (!owned_.exchange(false) || maker_ != process_generation()) return;
-  // Somebody else is at the path right now: what we leave behind is a stale socket, which the next bind reclaims.
+  // Without the lock somebody else may be about to take the path: what we leave behind is a stale socket, which the
+  // next bind reclaims.
   std::error_code ec;
   const PathLock lock(lock_path_, PathLock::If_held::give_up, ec);
-  if (ec == std::errc::address_in_use) return;
+  if (ec) return;
   struct stat status {};
   const bool ours = sys("lstat", ::lstat, path_.c_str(), &status) == 0 && FileId(status) == id_;
   if (ours) sys("unlink", ::unlink, path_.c_str());

@@ -115,6 +115,11 @@ class Async {
     finished_within(time);
   }
 
+  /// Returns when it sleeps in a system call that is not the library's, or has ended. Only where the system can say so.
+  void wait_until_asleep() {
+    while (!finished() && !is_asleep(thread_id_).value_or(true)) std::this_thread::yield();
+  }
+
   std::uint64_t thread_id() const { return thread_id_; }
 
  private:

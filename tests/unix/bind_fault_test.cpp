@@ -97,7 +97,7 @@ TEST_F(BindFault, ALockThatIsHeldIsWaitedForButNotForEver) {
   EXPECT_GE(time, 1s);
   EXPECT_LT(time, 2s + soon());
   auto binding = run_async([&] { return bind_outcome(path); });
-  binding.wait_until_blocked();
+  binding.wait_until_asleep();
   ASSERT_EQ(::flock(held, LOCK_UN), 0);
   EXPECT_CODE(binding.result(), success);
   ::close(held);

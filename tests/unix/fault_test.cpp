@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <ctime>
 #include <functional>
+#include <iterator>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -173,11 +175,18 @@ TEST(NoDescriptors, AcceptReportsItAndTheListenerGoesOnWorkingWhenThereAreSome) 
   expect_serving(listener);
 }
 
-TEST(NoDescriptors, ALoopOverIncomingThrowsIt) {
+TEST(NoDescriptors, ALoopOverIncomingGoesOnOnceThereAreSome) {
   LocalListener listener = listening();
   LocalStream client = LocalStream::connect(listener.local_address());
-  const NoDescriptorsLeft none;
-  EXPECT_THROWS_CODE(listener.incoming().begin(), std::errc::too_many_files_open);
+  auto none = std::make_unique<NoDescriptorsLeft>();
+  EXPECT_TRUE(listener.incoming(long_wait).begin() == std::default_sentinel) << "handed out a client";
+  auto serving = run_async([&] {
+    const auto first = listener.incoming().begin();
+    return (*first).is_open();
+  });
+  serving.wait_until_blocked(Moment::late);
+  none.reset();
+  EXPECT_TRUE(serving.result());
 }
 
 TEST(NoDescriptors, ConnectBindAndPairReportIt) {
@@ -200,7 +209,8 @@ TEST(NoDescriptors, AListenerIsClosedWithoutAnyToSpare) {
     const NoDescriptorsLeft none;
     listener.close();
   }
-  EXPECT_CODE(bind_outcome(address, {.existing = Existing::fail}), success);
+  // Without a descriptor for the lock the file is not removed: it might be another's by now. The next bind takes it.
+  EXPECT_CODE(bind_outcome(address), success);
 }
 
 // A thread that waits is woken through a descriptor. Without one to spare it must be woken all the same. (An accept is

@@ -231,8 +231,8 @@ TEST(NativeHandleOfAStream, BlocksForAsLongAsItTakesAfterAReadAndAWriteThatWaite
   EXPECT_CODE(write_all(ends.client, byte, long_wait).ec, std::errc::timed_out);
   expect_no_timeouts(socket);
   auto receiving = run_async([&] { return ::recv(socket, byte.data(), 1, 0); });
-  receiving.wait_until_blocked_for(long_wait);
-  EXPECT_FALSE(receiving.finished());
+  receiving.wait_until_asleep();
+  EXPECT_FALSE(receiving.finished_within(long_wait));
   ends.server.write_all("x");
   EXPECT_EQ(receiving.result(), 1);
 }

@@ -151,9 +151,12 @@ TEST_F(SocketFile, ASymbolicLinkIsNeitherFollowedNorRemovedWhereverItLeads) {
 }
 
 TEST_F(SocketFile, FilesBesideItAreLeftAlone) {
-  const std::vector<std::string> neighbours = {directory / "echo.sock.lock", directory / "echo.sock.new",
-                                               directory / "echo.sock.tmp",  directory / "echo.sock~",
-                                               directory / "echo.lock",      directory / ".echo.sock.lock",
+  const std::vector<std::string> neighbours = {directory / "echo.sock.lock",
+                                               directory / "echo.sock.new",
+                                               directory / "echo.sock.tmp",
+                                               directory / "echo.sock~",
+                                               directory / "echo.lock",
+                                               directory / ".echo.sock.lock",
                                                directory / ".echo.sock.localsocket"};
   for (const std::string& neighbour : neighbours) write_file(neighbour, "precious");
   for (const Existing existing : every_existing) {
