@@ -103,6 +103,7 @@ std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::by
 }
 
 void Stream::await_capacity(const LocalAddress& address, Call& call, Clock::duration time) {
+  const Waiter waiter(call);  // whoever looks sees that the call waits, although nothing can wake it before its time
   // WaitNamedPipe cannot be interrupted, so it gets short waits; 0 would mean the pipe's own default (its
   // documentation).
   constexpr std::chrono::milliseconds longest_wait{10};
