@@ -7,9 +7,9 @@
 //   NativeStream    one connection (stream.hpp)
 //   NativeListener  one address that clients can connect to (listener.hpp)
 //
-// "generation.hpp" defines process_generation() and ForkGuard: on which side of a fork this is. The backend also defines
-// the functions declared in errors.hpp (error codes and texts), trace.hpp (the thread's id) and below (addresses). It knows error, address, options, wait, call, buffers and itself; never LocalStream or
-// LocalListener.
+// "generation.hpp" defines process_generation() and ForkGuard: on which side of a fork this is. The backend also
+// defines the functions declared in errors.hpp (error codes and texts), trace.hpp (the thread's id) and below
+// (addresses). It knows error, address, options, wait, call, buffers and itself; never LocalStream or LocalListener.
 //
 // What holds for each function of a backend:
 // - It reports through the error_code, which is clear when it is called, and throws nothing but std::bad_alloc.

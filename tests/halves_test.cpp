@@ -467,7 +467,9 @@ TEST_P(Drain, ThatWaitsIsBrokenWhenThePeerLeaves) {
   EXPECT_TRUE(draining.finished_within(soon()));
   const std::error_code result = draining.result();
   // The system's own call may begin after the close, and a pipe takes "gone" for "read" then.
-  if (result || platform.drain_knows_what_was_lost) EXPECT_CODE(result, std::errc::broken_pipe);
+  if (result || platform.drain_knows_what_was_lost) {
+    EXPECT_CODE(result, std::errc::broken_pipe);
+  }
 }
 
 TEST_P(Drain, DoesNotHoldUpReading) {
