@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "support/handles.hpp"
 #include "support/differences.hpp"
+#include "support/handles.hpp"
 #include "support/listening.hpp"
 #include "support/process.hpp"
 #include "support/test.hpp"

@@ -42,8 +42,8 @@ struct Platform {
   /// connect finds it busy, until both ends are closed.
   bool connections_hold_the_address;
 
-  /// A client that asks for a direction that is not offered: refused at connect; else it meets the end of that direction
-  /// once it has been accepted.
+  /// A client that asks for a direction that is not offered: refused at connect; else it meets the end of that
+  /// direction once it has been accepted.
   bool refuses_directions_at_connect;
 
   // Processes
