@@ -18,6 +18,20 @@ inline uid_t unused_user() {
   return user;
 }
 
+/// Whether a child may start threads although its parent had some: the thread sanitizer ends such a child ("dup thread
+/// with used id").
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool forked_child_may_start_threads = false;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+inline constexpr bool forked_child_may_start_threads = false;
+#else
+inline constexpr bool forked_child_may_start_threads = true;
+#endif
+#else
+inline constexpr bool forked_child_may_start_threads = true;
+#endif
+
 /// Runs `body` in a forked child and gives what it returned; "threw: …", or "died: …" when it did not return.
 /// The child has this thread only: the body must not wait for another one.
 inline std::string in_fork(const std::function<std::string()>& body) {
