@@ -2,8 +2,62 @@
 
 #include "connection/connect_retry.hpp"
 #include "connection/connection.hpp"
+#include "core/stream_call.hpp"
 
 namespace localsocket {
+
+namespace detail {
+
+StreamCall::StreamCall(const LocalStream& stream, Operation operation, const Wait& wait, std::error_code& ec) noexcept
+    : connection_(stream.connection_.get()) {
+  if (connection_ == nullptr) {
+    ec = error(operation, Errc::closed);
+    return;
+  }
+  call_.emplace(operation == Operation::read ? connection_->reading() : connection_->writing(), wait);
+  if (const Interruption why = call_->begin(); why != Interruption::none) ec = error(operation, why);
+}
+
+StreamCall::~StreamCall() {
+  if (!call_) return;
+  const Gate& gate = call_->gate();
+  call_.reset();
+  connection_->leave(gate);
+}
+
+bool StreamCall::may_begin(const LocalStream& stream, Operation operation, const Wait& wait,
+                           std::error_code& ec) noexcept {
+  Connection* const connection = stream.connection_.get();
+  Interruption why = Interruption::closed;
+  if (connection != nullptr) {
+    why = (operation == Operation::read ? connection->reading() : connection->writing()).refusal(wait);
+  }
+  if (why != Interruption::none) ec = error(operation, why);
+  return why == Interruption::none;
+}
+
+const std::atomic<bool>* StreamCall::may_refuse_reads(const LocalStream& stream) noexcept {
+  static constinit const std::atomic<bool> always{true};
+  return stream.connection_ ? &stream.connection_->reading().may_refuse() : &always;
+}
+
+bool StreamCall::goes_on(Operation operation, std::error_code& ec) noexcept {
+  if (!std::exchange(has_stepped_, true)) return true;
+  const Interruption why = call_->ended();
+  if (why != Interruption::none) ec = error(operation, why);
+  return why == Interruption::none;
+}
+
+std::size_t StreamCall::read_some(const ReadBuffers& to, std::error_code& ec) {
+  return goes_on(Operation::read, ec) ? connection_->read_some_within(to, *call_, ec) : 0;
+}
+
+std::size_t StreamCall::write_all(const WriteBuffers& from, std::error_code& ec) {
+  return goes_on(Operation::write, ec) ? connection_->write_all_within(from, *call_, ec) : 0;
+}
+
+}  // namespace detail
+
 namespace {
 
 using detail::Operation;

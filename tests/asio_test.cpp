@@ -215,6 +215,77 @@ TEST_F(AsioTest, CancellationEndsOneAcceptAndTheNextGoesOn) {
   EXPECT_CODE(next.ec.value(), success);
 }
 
+TEST_F(AsioTest, CancellationOfALaterAcceptWaitsForNoOther) {
+  AsyncArrival first;
+  AsyncArrival canceled;
+  AsyncArrival last;
+  asio::cancellation_signal signal;
+  listener->async_accept(arrives_in(first));
+  listener->async_accept(asio::bind_cancellation_slot(signal.slot(), arrives_in(canceled)));
+  listener->async_accept(arrives_in(last));
+  signal.emit(asio::cancellation_type::terminal);
+  loop.run_one();
+  EXPECT_FALSE(first.ec);
+  EXPECT_CODE(canceled.ec.value(), std::errc::operation_canceled);
+  const LocalStream one = connect();
+  const LocalStream other = connect();
+  loop.run();
+  EXPECT_CODE(first.ec.value(), success);
+  EXPECT_CODE(last.ec.value(), success);
+}
+
+TEST_F(AsioTest, CancellationThatComesTooLateDoesNothing) {
+  AsyncArrival arrival;
+  asio::cancellation_signal signal;
+  listener->async_accept(asio::bind_cancellation_slot(signal.slot(), arrives_in(arrival)));
+  const LocalStream client = connect();
+  loop.run();
+  listener.reset();
+  signal.emit(asio::cancellation_type::terminal);
+  EXPECT_CODE(arrival.ec.value(), success);
+}
+
+TEST_F(AsioTest, ConnectsWaitForAListener) {
+  const LocalAddress address = listener->local_address();
+  listener.reset();
+  std::vector<AsyncArrival> arrivals(100);
+  for (AsyncArrival& arrival : arrivals) async_connect(loop.get_executor(), address, arrives_in(arrival));
+  loop.run_for(200ms);
+  for (const AsyncArrival& arrival : arrivals) EXPECT_FALSE(arrival.ec);
+  LocalListener late = LocalListener::bind(address);
+  auto accepting = run_async([&] {
+    std::vector<LocalStream> streams;
+    for (std::size_t i = 0; i < arrivals.size(); ++i) streams.push_back(late.accept(soon()));
+    return streams;
+  });
+  loop.run();
+  for (const AsyncArrival& arrival : arrivals) EXPECT_CODE(arrival.ec.value(), success);
+  for (LocalStream& stream : accepting.result()) stream.write_all("x");
+  char byte = 0;
+  for (AsyncArrival& arrival : arrivals) asio::read(*arrival.stream, asio::buffer(&byte, 1));
+}
+
+TEST_F(AsioTest, CancellationEndsAConnect) {
+  const LocalAddress address = listener->local_address();
+  listener.reset();
+  AsyncArrival arrival;
+  asio::cancellation_signal signal;
+  async_connect(loop.get_executor(), address, asio::bind_cancellation_slot(signal.slot(), arrives_in(arrival)));
+  loop.run_for(30ms);
+  signal.emit(asio::cancellation_type::total);
+  loop.run();
+  EXPECT_CODE(arrival.ec.value(), std::errc::operation_canceled);
+}
+
+TEST_F(AsioTest, AConnectThatCannotSucceedFails) {
+  AsyncArrival arrival;
+  async_connect(loop.get_executor(), LocalAddress(), arrives_in(arrival));
+  EXPECT_FALSE(arrival.ec) << "called by the function that begins";
+  listener->close();
+  loop.run();
+  EXPECT_CODE(arrival.ec.value(), Errc::invalid_address);
+}
+
 TEST_F(AsioTest, CancelOfTheStreamEndsAReadAndTheConnectionGoesOn) {
   Ends ends = connected_ends();
   AsioStream client = to_asio(std::move(ends.client), loop.get_executor());

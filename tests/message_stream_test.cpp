@@ -588,6 +588,67 @@ TEST_P(MessageWayTest, ALargeMessageInterruptedAgainAndAgainIsWhole) {
   EXPECT_EQ(received, sent);
 }
 
+// Interruptions, though the message has been read ahead.
+
+/// Messages that are here, some so small that they are taken without a call.
+class ReadAheadTest : public MessageWayTest {
+ protected:
+  std::vector<Bytes> sent;
+
+  ReadAheadTest() {
+    for (std::size_t i = 0; i < 100; ++i) sent.push_back(some_bytes(i % 2 == 0 ? 10 : 300, i));
+    write(joined(sent));
+    EXPECT_EQ(messages.next_size(), sent[0].size());
+    EXPECT_TRUE(messages.has_message());
+  }
+
+  void expect_all() {
+    for (const Bytes& message : sent) EXPECT_EQ(next(), message);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(By, ReadAheadTest, ::testing::ValuesIn(ways), ::testing::PrintToStringParamName());
+
+TEST_P(ReadAheadTest, AStopRequestComesFirst) {
+  std::stop_source source;
+  source.request_stop();
+  EXPECT_CODE(receive_error(source.get_token()), std::errc::operation_canceled);
+  EXPECT_CODE(receive_error({Clock::now() + soon(), source.get_token()}), std::errc::operation_canceled);
+  std::error_code ec;
+  EXPECT_FALSE(messages.next_size(source.get_token(), ec));
+  EXPECT_CODE(ec, std::errc::operation_canceled);
+  expect_all();
+}
+
+TEST_P(ReadAheadTest, ADeadlineThatHasPassedComesFirst) {
+  messages.stream().set_read_deadline(Clock::now());
+  EXPECT_CODE(receive_error(), std::errc::timed_out);
+  messages.stream().set_read_deadline(std::nullopt);
+  expect_all();
+}
+
+TEST_P(ReadAheadTest, CloseComesFirst) {
+  messages.close();
+  EXPECT_CODE(receive_error(), Errc::closed);
+  EXPECT_CODE(receive_error(0s), Errc::closed);
+  EXPECT_EQ(messages.release().unread, joined(sent));
+}
+
+TEST_P(ReadAheadTest, SoDoesTakingTheStreamAway) {
+  const LocalStream taken = std::move(messages.stream());
+  EXPECT_CODE(receive_error(), Errc::closed);
+}
+
+// A time that is over means to take what is here.
+TEST_P(ReadAheadTest, ATimeThatIsOverTakesWhatIsHere) {
+  std::error_code ec;
+  EXPECT_EQ(receive(0s, ec), sent[0]);
+  EXPECT_EQ(receive(Clock::now() - 1s, ec), sent[1]);
+  messages.stream().set_read_timeout(0s);
+  messages.stream().set_nonblocking(true);
+  EXPECT_EQ(receive({}, ec), sent[2]);
+}
+
 TEST_P(MessageWayTest, CancelEndsAReceiveThatWaitsInsideAMessage) {
   const Bytes bytes = framed(some_bytes(150000));
   const std::size_t half = 60000;
@@ -734,7 +795,7 @@ TEST_F(MessageStreamTest, SeveralSendersNeverInterleave) {
 
 class SenderWaitsTest : public MessageStreamTest {
  protected:
-  // One sender has the turn, and cannot go on.
+  // One sender writes, and cannot go on.
   const Bytes message = some_bytes(3_MiB);
   Async<std::error_code> blocked = run_async([this] {
     std::error_code ec;
@@ -752,19 +813,19 @@ class SenderWaitsTest : public MessageStreamTest {
   }
 };
 
-TEST_F(SenderWaitsTest, ForItsTurnNoLongerThanItsWait) {
+TEST_F(SenderWaitsTest, ForTheOtherNoLongerThanItsWait) {
   EXPECT_CODE(send(0s), std::errc::timed_out);
   EXPECT_CODE(send(20ms), std::errc::timed_out);
   EXPECT_CODE(send(Clock::now() + 20ms), std::errc::timed_out);
 }
 
-TEST_F(SenderWaitsTest, ForItsTurnNoLongerThanTheWriteTimeout) {
+TEST_F(SenderWaitsTest, ForTheOtherNoLongerThanTheWriteTimeout) {
   messages.stream().set_write_timeout(50ms);
   auto waiting = run_async([this] { return send({}); });
   EXPECT_CODE(waiting.result(), std::errc::timed_out);
 }
 
-TEST_F(SenderWaitsTest, ForItsTurnUntilAStopRequest) {
+TEST_F(SenderWaitsTest, ForTheOtherUntilAStopRequest) {
   std::stop_source source;
   auto waiting = run_async([&] { return send(source.get_token()); });
   waiting.wait_until_blocked();
@@ -773,22 +834,37 @@ TEST_F(SenderWaitsTest, ForItsTurnUntilAStopRequest) {
   EXPECT_CODE(waiting.result(), std::errc::operation_canceled);
 }
 
-TEST_F(SenderWaitsTest, ForItsTurnUntilCancel) {
+TEST_F(SenderWaitsTest, ForTheOtherUntilCancel) {
   auto waiting = run_async([&] { return send({}); });
   waiting.wait_until_blocked();
-  while (!waiting.finished() || !blocked.finished()) messages.cancel();
+  messages.cancel();
   EXPECT_CODE(waiting.result(), std::errc::operation_canceled);
   EXPECT_CODE(blocked.result(), std::errc::operation_canceled);
 }
 
-TEST_F(SenderWaitsTest, ForItsTurnUntilClose) {
+TEST_F(SenderWaitsTest, ForTheOtherUntilClose) {
   auto waiting = run_async([&] { return send({}); });
   waiting.wait_until_blocked();
   messages.close();
   EXPECT_CODE(waiting.result(), Errc::closed);
 }
 
-TEST_F(SenderWaitsTest, ForItsTurnAndThenSends) {
+TEST_F(SenderWaitsTest, ForTheOtherUntilTheStreamsDeadline) {
+  auto waiting = run_async([&] { return send({}); });
+  waiting.wait_until_blocked();
+  messages.stream().set_write_deadline(Clock::now());
+  EXPECT_CODE(waiting.result(), std::errc::timed_out);
+}
+
+TEST_F(SenderWaitsTest, ForTheOtherUntilTheModeIsNonblocking) {
+  auto waiting = run_async([&] { return send({}); });
+  waiting.wait_until_blocked();
+  messages.stream().set_nonblocking(true);
+  EXPECT_CODE(waiting.result(), std::errc::operation_would_block);
+  EXPECT_CODE(send({}), std::errc::operation_would_block);
+}
+
+TEST_F(SenderWaitsTest, ForTheOtherAndThenSends) {
   auto waiting = run_async([&] {
     messages.send("mine");
     messages.close();

@@ -9,13 +9,25 @@
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/associated_executor.hpp>
 #include <asio/async_result.hpp>
+#include <asio/cancellation_state.hpp>
+#include <asio/cancellation_type.hpp>
+#include <asio/compose.hpp>
 #include <asio/error.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/local/stream_protocol.hpp>
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
 #include <asio/windows/stream_handle.hpp>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <stop_token>
 #include <system_error>
 #include <utility>
@@ -83,6 +95,172 @@ inline bool is_end_of_stream(const std::error_code& ec) noexcept {
   return ec == asio::error::eof || ec == asio::error::connection_reset || ec == asio::error::broken_pipe;
 }
 
+namespace detail {
+
+/// Attempts to connect, with growing pauses between them, until one succeeds or fails for good.
+struct AsioConnect {
+  LocalAddress address;
+  ConnectOptions options;
+  asio::any_io_executor executor;
+  std::unique_ptr<asio::steady_timer> timer;  // stays where it is when the operation moves
+  std::chrono::milliseconds interval{0};
+
+  template <class Self>
+  void operator()(Self& self, std::error_code ec = {}) {
+    const bool has_begun = interval != std::chrono::milliseconds::zero();
+    if (!has_begun) self.reset_cancellation_state(asio::enable_total_cancellation());
+    if (ec || self.get_cancellation_state().cancelled() != asio::cancellation_type::none) {
+      return self.complete(std::make_error_code(std::errc::operation_canceled), AsioStream(executor));
+    }
+    LocalStream stream;
+    if (has_begun) {
+      stream = LocalStream::connect(address, std::chrono::milliseconds::zero(), options, ec);
+      if (ec != std::errc::connection_refused && ec != std::errc::timed_out) {
+        AsioStream connected = ec ? AsioStream(executor) : to_asio(std::move(stream), executor, ec);
+        return self.complete(ec, std::move(connected));
+      }
+    }
+    // Not even the first attempt is made by the function that begins, which must not call the handler.
+    timer->expires_after(interval);
+    interval = has_begun ? std::min(interval * 2, options.poll_interval) : std::chrono::milliseconds(1);
+    asio::steady_timer& pause = *timer;  // this moves with self
+    pause.async_wait(std::move(self));
+  }
+};
+
+}  // namespace detail
+
+/// Connects for an event loop, without a thread; completes with `void(std::error_code, AsioStream)`. It goes on while
+/// nobody listens or the listener has no capacity, until it is cancelled: Asio's own operators give it a time-out.
+/// Errors: those of LocalStream::connect but connection_refused and timed_out, and operation_canceled.
+///
+///     using namespace asio::experimental::awaitable_operators;
+///     auto connected = co_await (async_connect(executor, "echo", asio::use_awaitable) || timer.async_wait(…));
+template <class CompletionToken>
+auto async_connect(const asio::any_io_executor& executor, const LocalAddress& address, const ConnectOptions& options,
+                   CompletionToken&& token) {
+  return asio::async_compose<CompletionToken, void(std::error_code, AsioStream)>(
+      detail::AsioConnect{address, options, executor, std::make_unique<asio::steady_timer>(executor)}, token, executor);
+}
+
+template <class CompletionToken>
+auto async_connect(const asio::any_io_executor& executor, const LocalAddress& address, CompletionToken&& token) {
+  return async_connect(executor, address, ConnectOptions(), std::forward<CompletionToken>(token));
+}
+
+namespace detail {
+
+/// An async_accept that waits for its client.
+class AsioAccept {
+ public:
+  virtual ~AsioAccept() = default;
+  /// Posts the handler, once.
+  virtual void complete(std::error_code ec, AsioStream stream) = 0;
+};
+
+template <class Handler>
+class AsioAcceptOf final : public AsioAccept {
+ public:
+  AsioAcceptOf(const asio::any_io_executor& executor, Handler handler)
+      : work_(executor),
+        handlers_work_(asio::get_associated_executor(handler, executor)),
+        handler_(std::move(handler)) {}
+
+  void complete(std::error_code ec, AsioStream stream) override {
+    const auto executor = handlers_work_.get_executor();
+    asio::post(executor,
+               [ec, stream = std::move(stream), work = std::move(work_), handlers_work = std::move(handlers_work_),
+                handler = std::move(handler_)]() mutable { std::move(handler)(ec, std::move(stream)); });
+  }
+
+ private:
+  // Until the handler has run, neither its loop nor the streams' is out of work.
+  asio::executor_work_guard<asio::any_io_executor> work_;
+  asio::executor_work_guard<asio::associated_executor_t<Handler, asio::any_io_executor>> handlers_work_;
+  Handler handler_;
+};
+
+/// The accepts that wait, and the thread that accepts for the first of them. The cancellation of each knows it too, and
+/// may come when the listener has gone.
+class AsioAccepts {
+ public:
+  using Ticket = std::uint64_t;
+
+  AsioAccepts(const asio::any_io_executor& executor, LocalListener listener)
+      : executor_(executor), listener_(std::move(listener)) {}
+
+  LocalListener& listener() noexcept { return listener_; }
+  const asio::any_io_executor& executor() const noexcept { return executor_; }
+
+  Ticket next_ticket() noexcept { return ++last_ticket_; }
+
+  void add(Ticket ticket, std::unique_ptr<AsioAccept> accept) {
+    const std::lock_guard lock(mutex_);
+    waiting_.emplace(ticket, std::move(accept));
+    if (!std::exchange(is_accepting_, true)) asio::post(thread_, [this] { accept_all(); });
+  }
+
+  /// Completes it now, if it waits still, whatever waits before it.
+  void cancel(Ticket ticket) {
+    if (auto accept = take(ticket)) {
+      accept->complete(std::make_error_code(std::errc::operation_canceled), AsioStream(executor_));
+    }
+  }
+
+  /// Completes all that wait, with Errc::closed.
+  void end() {
+    listener_.close();
+    thread_.join();
+  }
+
+ private:
+  std::unique_ptr<AsioAccept> take(std::optional<Ticket> ticket = std::nullopt) {
+    const std::lock_guard lock(mutex_);
+    const auto found = ticket ? waiting_.find(*ticket) : waiting_.begin();
+    if (found == waiting_.end()) return nullptr;
+    auto accept = std::move(found->second);
+    waiting_.erase(found);
+    if (waiting_.empty()) stop_.request_stop();
+    return accept;
+  }
+
+  /// What ends the next accept; nothing if nobody waits for one.
+  std::optional<std::stop_token> begin_accept() {
+    const std::lock_guard lock(mutex_);
+    is_accepting_ = !waiting_.empty();
+    if (!is_accepting_) return std::nullopt;
+    if (stop_.stop_requested()) stop_ = std::stop_source();
+    return stop_.get_token();
+  }
+
+  void accept_all() {
+    while (const auto stop = begin_accept()) {
+      std::error_code ec;
+      LocalStream client = client_.is_open() ? std::move(client_) : listener_.accept(*stop, ec);
+      if (ec == std::errc::operation_canceled) continue;
+      const auto accept = take();
+      if (!accept) {
+        client_ = std::move(client);  // the last one was cancelled as its client came: it is the next one's
+        continue;
+      }
+      AsioStream accepted = ec ? AsioStream(executor_) : to_asio(std::move(client), executor_, ec);
+      accept->complete(ec, std::move(accepted));
+    }
+  }
+
+  asio::any_io_executor executor_;
+  LocalListener listener_;
+  LocalStream client_;  // of the accepting thread
+  std::atomic<Ticket> last_ticket_{0};
+  std::mutex mutex_;
+  std::map<Ticket, std::unique_ptr<AsioAccept>> waiting_;
+  std::stop_source stop_;
+  bool is_accepting_ = false;
+  asio::thread_pool thread_{1};
+};
+
+}  // namespace detail
+
 /// Accepts clients for an event loop. A thread of its own waits for them, one for the listener, none for a connection:
 /// pipes have nothing that an event loop could wait on before there is a client.
 ///
@@ -94,16 +272,13 @@ inline bool is_end_of_stream(const std::error_code& ec) noexcept {
 class AsioListener {
  public:
   AsioListener(const asio::any_io_executor& executor, LocalListener listener)
-      : executor_(executor), listener_(std::move(listener)) {}
+      : accepts_(std::make_shared<detail::AsioAccepts>(executor, std::move(listener))) {}
   AsioListener(const AsioListener&) = delete;
   AsioListener& operator=(const AsioListener&) = delete;
-  ~AsioListener() {
-    close();
-    thread_.join();
-  }
+  ~AsioListener() { accepts_->end(); }
 
   /// Completes with `void(std::error_code, AsioStream)`: as LocalListener::accept or to_asio end. Several may wait;
-  /// they are served in turn. Per-operation cancellation ends it with operation_canceled.
+  /// they are served in turn. Per-operation cancellation ends it at once, with operation_canceled.
   template <class CompletionToken>
   auto async_accept(CompletionToken&& token) {
     return asio::async_initiate<CompletionToken, void(std::error_code, AsioStream)>(
@@ -111,36 +286,24 @@ class AsioListener {
   }
 
   /// Accepts that wait complete with Errc::closed, and so does each later one.
-  void close() noexcept { listener_.close(); }
-  bool is_open() const noexcept { return listener_.is_open(); }
-  const LocalAddress& local_address() const noexcept { return listener_.local_address(); }
-  asio::any_io_executor get_executor() const noexcept { return executor_; }
+  void close() noexcept { accepts_->listener().close(); }
+  bool is_open() const noexcept { return accepts_->listener().is_open(); }
+  const LocalAddress& local_address() const noexcept { return accepts_->listener().local_address(); }
+  asio::any_io_executor get_executor() const noexcept { return accepts_->executor(); }
 
  private:
   template <class Handler>
   void start(Handler handler) {
-    std::stop_source stop;
+    const auto ticket = accepts_->next_ticket();
     if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) {
-      slot.assign([stop](asio::cancellation_type_t) mutable { stop.request_stop(); });
+      slot.assign([accepts = std::weak_ptr(accepts_), ticket](asio::cancellation_type_t) {
+        if (const auto waiting = accepts.lock()) waiting->cancel(ticket);
+      });
     }
-    // Until the handler has run, neither its loop nor the streams' is out of work.
-    auto work = asio::make_work_guard(executor_);
-    auto handlers_work = asio::make_work_guard(asio::get_associated_executor(handler, executor_));
-    asio::post(thread_, [this, stop = stop.get_token(), work = std::move(work),
-                         handlers_work = std::move(handlers_work), handler = std::move(handler)]() mutable {
-      std::error_code ec;
-      LocalStream stream = listener_.accept(stop, ec);
-      AsioStream accepted = ec ? AsioStream(executor_) : to_asio(std::move(stream), executor_, ec);
-      asio::post(handlers_work.get_executor(),
-                 [ec, accepted = std::move(accepted), work = std::move(work), handler = std::move(handler)]() mutable {
-                   std::move(handler)(ec, std::move(accepted));
-                 });
-    });
+    accepts_->add(ticket, std::make_unique<detail::AsioAcceptOf<Handler>>(accepts_->executor(), std::move(handler)));
   }
 
-  asio::any_io_executor executor_;
-  LocalListener listener_;
-  asio::thread_pool thread_{1};
+  std::shared_ptr<detail::AsioAccepts> accepts_;
 };
 
 }  // namespace localsocket

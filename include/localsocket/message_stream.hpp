@@ -5,6 +5,7 @@
 #include <localsocket/stream.hpp>
 #include <localsocket/wait.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -108,11 +109,11 @@ class LOCALSOCKET_EXPORT MessageStream {
   /// class. After the first two every receive fails alike: where the next message begins is unknown, or behind too many
   /// bytes.
   std::optional<std::span<const std::byte>> receive(const Wait& wait = {}) {
-    if (std::span<const std::byte> message; take_small(message)) return message;
+    if (std::span<const std::byte> message; take_small(message, wait)) return message;
     return receive_any(wait);
   }
   std::optional<std::span<const std::byte>> receive(const Wait& wait, std::error_code& ec) {
-    if (std::span<const std::byte> message; take_small(message)) {
+    if (std::span<const std::byte> message; take_small(message, wait)) {
       ec.clear();
       return message;
     }
@@ -166,8 +167,9 @@ class LOCALSOCKET_EXPORT MessageStream {
 
   // Inline, because with small messages a call would cost as much as reading them. One byte holds a length below 128.
   // (Not an optional: copying one, flag and all, takes longer than the rest.)
-  bool take_small(std::span<const std::byte>& message) noexcept {
+  bool take_small(std::span<const std::byte>& message, const Wait& wait) noexcept {
     if (read_ahead_ == nullptr || read_ahead_->size() == 0) return false;
+    if (stream_.connection_.get() != refusing_ || *may_refuse_ || wait.stop_token().stop_requested()) return false;
     const auto size = std::to_integer<std::size_t>(*read_ahead_->begin);
     if (size > largest_small_ || size >= read_ahead_->size()) return false;
     message = {read_ahead_->begin + 1, size};
@@ -180,6 +182,10 @@ class LOCALSOCKET_EXPORT MessageStream {
   LocalStream stream_;
   std::unique_ptr<detail::MessageChannel> channel_;  // the buffers and the senders' lock
   detail::ByteWindow* read_ahead_ = nullptr;         // in the channel
+  // Whether a receive may have to end though its message is here. It belongs to the connection, which the owner can
+  // take out of stream().
+  const std::atomic<bool>* may_refuse_ = nullptr;
+  const detail::Connection* refusing_ = nullptr;
   std::size_t largest_small_ = 0;
 };
 

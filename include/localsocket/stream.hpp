@@ -21,10 +21,12 @@ namespace localsocket {
 
 namespace detail {
 class Connection;
-}
+class StreamCall;
+}  // namespace detail
 
 class LocalReader;
 class LocalWriter;
+class MessageStream;
 
 /// One end of a connection. Move-only; the destructor closes it.
 ///
@@ -223,6 +225,8 @@ class LOCALSOCKET_EXPORT LocalStream {
   friend class LocalListener;
   friend class LocalReader;
   friend class LocalWriter;
+  friend class MessageStream;
+  friend class detail::StreamCall;
   explicit LocalStream(std::shared_ptr<detail::Connection> connection) noexcept;
   const LocalAddress& name() const noexcept;  // whichever end has one, for messages
   template <class Function>

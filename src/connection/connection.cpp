@@ -5,28 +5,34 @@
 
 namespace localsocket::detail {
 
-// Enters the gate, runs `step(call)` unless the call has ended already, and leaves. The handle stays open while a call
-// runs: close() only marks, and whoever is last, close() or a call, closes it.
+// Runs `step()`, which moves bytes within a call. What the end of a half's direction looks like to a call that was
+// waiting is told as what it is: read_exact has a code for it, and read_some has none.
 template <class Step>
-std::size_t Connection::run(Operation operation, Gate& gate, const Wait& wait, std::error_code& ec, Step step) {
+std::size_t Connection::step(Operation operation, const Gate& gate, std::error_code& ec, Step step) {
+  const std::size_t moved = step();
+  if (gate.is_closed()) [[unlikely]] {
+    const bool was_ended =
+        operation == Operation::read ? (moved == 0 && !ec) || ec == Errc::end_of_stream : ec == std::errc::broken_pipe;
+    if (was_ended) ec = error(operation, Errc::closed);
+  }
+  return moved;
+}
+
+// Enters the gate, runs `body(call)` unless the call has ended already, and leaves. The handle stays open while a call
+// runs: close() only marks, and whoever is last, close() or a call, closes it.
+template <class Body>
+std::size_t Connection::run(Operation operation, Gate& gate, const Wait& wait, std::error_code& ec, Body body) {
   std::size_t moved = 0;
   {
     Call call(gate, wait);
     const Interruption why = call.begin();
     if (why == Interruption::none) [[likely]] {
-      moved = step(call);
+      moved = body(call);
     } else {
       ec = error(operation, why);
     }
   }
-  if (gate.is_closed()) [[unlikely]] {
-    // What the end of a half's direction looks like to a call that was waiting: read_exact has a code for it, and
-    // read_some has none.
-    const bool was_ended =
-        operation == Operation::read ? (moved == 0 && !ec) || ec == Errc::end_of_stream : ec == std::errc::broken_pipe;
-    if (was_ended) ec = error(operation, Errc::closed);
-    close_if_idle();
-  }
+  leave(gate);
   return moved;
 }
 
@@ -41,7 +47,7 @@ void Connection::run_at_once(Operation operation, Gate& gate, std::error_code& e
       ec = error(operation, gate.is_closed() ? Interruption::closed : Interruption::unsupported);
     }
   }
-  if (gate.is_closed()) close_if_idle();
+  leave(gate);
 }
 
 // Repeats `move(bytes)` until all bytes are done, or one fails, ends the stream (0) or the call ends.
@@ -67,18 +73,12 @@ std::size_t Connection::move_all(Operation operation, const Bytes& bytes, Call& 
   return total;
 }
 
-std::size_t Connection::read_some(const ReadBuffers& to, const Wait& wait, std::error_code& ec) {
-  return run(Operation::read, reading_, wait, ec,
-             [&](Call& call) { return to.empty() ? 0 : native_.read(to, call, ec); });
+std::size_t Connection::read_some_within(const ReadBuffers& to, Call& call, std::error_code& ec) {
+  return step(Operation::read, reading_, ec, [&] { return to.empty() ? 0 : native_.read(to, call, ec); });
 }
 
-std::size_t Connection::write_some(const WriteBuffers& from, const Wait& wait, std::error_code& ec) {
-  return run(Operation::write, writing_, wait, ec,
-             [&](Call& call) { return from.empty() ? 0 : native_.write(from, call, ec); });
-}
-
-std::size_t Connection::read_exact(const ReadBuffers& to, const Wait& wait, std::error_code& ec) {
-  return run(Operation::read, reading_, wait, ec, [&](Call& call) {
+std::size_t Connection::read_exact_within(const ReadBuffers& to, Call& call, std::error_code& ec) {
+  return step(Operation::read, reading_, ec, [&] {
     return move_all(Operation::read, to, call, ec, [&](const ReadBuffers& rest) {
       const std::size_t moved = native_.read(rest, call, ec);
       if (moved == 0 && !ec) ec = error(Operation::read, Errc::end_of_stream);
@@ -87,11 +87,31 @@ std::size_t Connection::read_exact(const ReadBuffers& to, const Wait& wait, std:
   });
 }
 
-std::size_t Connection::write_all(const WriteBuffers& from, const Wait& wait, std::error_code& ec) {
-  return run(Operation::write, writing_, wait, ec, [&](Call& call) {
+std::size_t Connection::write_some_within(const WriteBuffers& from, Call& call, std::error_code& ec) {
+  return step(Operation::write, writing_, ec, [&] { return from.empty() ? 0 : native_.write(from, call, ec); });
+}
+
+std::size_t Connection::write_all_within(const WriteBuffers& from, Call& call, std::error_code& ec) {
+  return step(Operation::write, writing_, ec, [&] {
     return move_all(Operation::write, from, call, ec,
                     [&](const WriteBuffers& rest) { return native_.write(rest, call, ec); });
   });
+}
+
+std::size_t Connection::read_some(const ReadBuffers& to, const Wait& wait, std::error_code& ec) {
+  return run(Operation::read, reading_, wait, ec, [&](Call& call) { return read_some_within(to, call, ec); });
+}
+
+std::size_t Connection::read_exact(const ReadBuffers& to, const Wait& wait, std::error_code& ec) {
+  return run(Operation::read, reading_, wait, ec, [&](Call& call) { return read_exact_within(to, call, ec); });
+}
+
+std::size_t Connection::write_some(const WriteBuffers& from, const Wait& wait, std::error_code& ec) {
+  return run(Operation::write, writing_, wait, ec, [&](Call& call) { return write_some_within(from, call, ec); });
+}
+
+std::size_t Connection::write_all(const WriteBuffers& from, const Wait& wait, std::error_code& ec) {
+  return run(Operation::write, writing_, wait, ec, [&](Call& call) { return write_all_within(from, call, ec); });
 }
 
 void Connection::shutdown(Shutdown how, std::error_code& ec) {
@@ -106,8 +126,10 @@ void Connection::shutdown_at_once(Shutdown how, std::error_code& ec) noexcept {
 }
 
 bool Connection::drain(const Wait& wait, std::error_code& ec) {
-  return run(Operation::write, writing_, wait, ec, [&](Call& call) { return std::size_t{native_.drain(call, ec)}; }) !=
-         0;
+  const auto drain = [&](Call& call) {
+    return step(Operation::write, writing_, ec, [&] { return std::size_t{native_.drain(call, ec)}; });
+  };
+  return run(Operation::write, writing_, wait, ec, drain) != 0;
 }
 
 std::size_t Connection::available(std::error_code& ec) {

@@ -30,6 +30,19 @@ class Connection {
   /// Before any call: the permit that it lets go of when its handle has been closed.
   void hold(std::shared_ptr<ConnectionPermit> permit) noexcept { permit_ = std::move(permit); }
 
+  // Steps of a call that has begun.
+  std::size_t read_some_within(const ReadBuffers& to, Call& call, std::error_code& ec);
+  std::size_t write_some_within(const WriteBuffers& from, Call& call, std::error_code& ec);
+  std::size_t read_exact_within(const ReadBuffers& to, Call& call, std::error_code& ec);
+  std::size_t write_all_within(const WriteBuffers& from, Call& call, std::error_code& ec);
+  /// After each call, which is in the gate no more.
+  void leave(const Gate& gate) noexcept {
+    if (gate.is_closed()) [[unlikely]] {
+      close_if_idle();
+    }
+  }
+
+  // Calls of one step.
   std::size_t read_some(const ReadBuffers& to, const Wait& wait, std::error_code& ec);
   std::size_t write_some(const WriteBuffers& from, const Wait& wait, std::error_code& ec);
   std::size_t read_exact(const ReadBuffers& to, const Wait& wait, std::error_code& ec);
@@ -53,8 +66,10 @@ class Connection {
   const LocalAddress& peer_address() const noexcept { return peer_; }
 
  private:
+  template <class Body>
+  std::size_t run(Operation operation, Gate& gate, const Wait& wait, std::error_code& ec, Body body);
   template <class Step>
-  std::size_t run(Operation operation, Gate& gate, const Wait& wait, std::error_code& ec, Step step);
+  std::size_t step(Operation operation, const Gate& gate, std::error_code& ec, Step step);
   template <class Bytes, class Move>
   std::size_t move_all(Operation operation, const Bytes& bytes, Call& call, std::error_code& ec, Move move);
   template <class Step>

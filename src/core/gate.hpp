@@ -59,13 +59,23 @@ class Gate {
   void close() noexcept {
     enter_process();
     state_ = Interruption::closed;
+    may_refuse_ = true;
     if (!is_idle()) wake();  // who enters from now on sees that it is closed
   }
   bool is_closed() const noexcept { return state_.load() == Interruption::closed; }
 
   /// Calls fail with Interruption::unsupported from the start. Before any call.
-  void disable() noexcept { state_ = Interruption::unsupported; }
+  void disable() noexcept {
+    state_ = Interruption::unsupported;
+    may_refuse_ = true;
+  }
   bool is_usable() const noexcept { return state_.load() == Interruption::none; }
+
+  /// Whether a call may have to end before it begins, whatever its Wait: refusal() knows.
+  const std::atomic<bool>& may_refuse() const noexcept { return may_refuse_; }
+  /// Why a call with this Wait must not even be tried, of which only what comes before it counts: a close, a stop
+  /// request, or a deadline of the gate that has passed.
+  Interruption refusal(const Wait& wait) const noexcept;
 
   /// Lets waiting calls look again at what they wait for.
   void wake() noexcept;
@@ -97,6 +107,7 @@ class Gate {
   // running_.
   std::atomic<std::uint32_t> running_{0};
   std::atomic<Interruption> state_{Interruption::none};  // none is open
+  std::atomic<bool> may_refuse_{false};                  // it is not open, or has a deadline
   std::atomic<bool> is_limited_{false};  // any of the next three is set: spares the ready path two loads
   std::atomic<bool> nonblocking_{false};
   std::atomic<Clock::rep> timeout_{none};
@@ -133,13 +144,10 @@ class Call {
   Call& operator=(const Call&) = delete;
   ~Call() { seams::tell(seams::Step::leaves); }
 
-  /// Why the call must not even be tried: of all limits, only a deadline of the gate that has passed counts.
-  Interruption begin() noexcept {
-    const Interruption why = stopped();
-    if (why != Interruption::none || hard_limit() == Clock::time_point::max()) [[likely]]
-      return why;
-    return started() >= hard_limit() ? Interruption::timed_out : Interruption::none;
-  }
+  const Gate& gate() const noexcept { return gate_; }
+
+  /// Why the call must not even be tried.
+  Interruption begin() const noexcept { return gate_.refusal(wait_); }
 
   /// Why the call must end even if it could go on. A time-out of zero or a Wait in the past does not count: it tries
   /// once.

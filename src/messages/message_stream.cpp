@@ -1,6 +1,7 @@
 #include <localsocket/message_stream.hpp>
 
 #include "core/errors.hpp"
+#include "core/stream_call.hpp"
 #include "reader.hpp"
 #include "writer.hpp"
 
@@ -77,6 +78,8 @@ MessageStream::MessageStream(Parts parts, const MessageOptions& options)
     : stream_(std::move(parts.stream)),
       channel_(std::make_unique<detail::MessageChannel>(parts, options)),
       read_ahead_(&channel_->reader.read_ahead()),
+      may_refuse_(detail::StreamCall::may_refuse_reads(stream_)),
+      refusing_(stream_.connection_.get()),
       largest_small_(std::min<std::size_t>(channel_->writer.max_size(), 0x7f)) {}
 
 MessageStream& MessageStream::operator=(MessageStream&& other) noexcept {
@@ -84,6 +87,8 @@ MessageStream& MessageStream::operator=(MessageStream&& other) noexcept {
     stream_ = std::move(other.stream_);
     channel_ = std::move(other.channel_);
     read_ahead_ = std::exchange(other.read_ahead_, nullptr);
+    may_refuse_ = other.may_refuse_;
+    refusing_ = other.refusing_;
     largest_small_ = other.largest_small_;
   }
   return *this;
@@ -185,11 +190,7 @@ bool MessageStream::has_message() const noexcept { return channel_ && channel_->
 
 // Ending.
 
-void MessageStream::cancel() noexcept {
-  // Who waits first: it must not get the mutex of a sender that gives up.
-  if (channel_) channel_->writer.cancel();
-  stream_.cancel();
-}
+void MessageStream::cancel() noexcept { stream_.cancel(); }
 
 void MessageStream::close() noexcept { stream_.close(); }
 

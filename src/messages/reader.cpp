@@ -1,6 +1,7 @@
 #include "reader.hpp"
 
 #include "core/errors.hpp"
+#include "core/stream_call.hpp"
 #include "frame.hpp"
 
 #include <algorithm>
@@ -11,8 +12,6 @@
 
 namespace localsocket::detail {
 namespace {
-
-using Clock = Wait::Clock;
 
 /// Bytes that are read ahead; and the first step of a buffer that grows with a message.
 constexpr std::size_t read_ahead_size = 64 * 1024;
@@ -28,45 +27,28 @@ std::size_t next_step(std::size_t received, std::size_t size) noexcept {
 
 }  // namespace
 
-/// The reads of one receive: the Wait, and the stream's time-out, are for all of them together.
+/// The reads of one receive, which are one call. It begins with the first of them: until then nothing has waited.
 class Reading {
  public:
-  Reading(LocalStream& stream, const Wait& wait) noexcept : stream_(stream), wait_(wait) {}
+  Reading(LocalStream& stream, const Wait& wait, std::error_code& ec) noexcept
+      : stream_(stream), wait_(wait), may_begin_(StreamCall::may_begin(stream, Operation::read, wait, ec)) {}
+
+  /// False: what came before the call ends it, also when the message is here already.
+  bool may_begin() const noexcept { return may_begin_; }
 
   LocalStream& stream() noexcept { return stream_; }
 
   template <class Buffers>
   std::size_t some(const Buffers& to, std::error_code& ec) {
-    if (!started_ && !start()) return stream_.read_some(to, wait_, ec);
-    if (is_late()) {
-      ec = error(Operation::read, std::errc::timed_out);
-      return 0;
-    }
-    has_read_ = true;
-    return stream_.read_some(to, limited_, ec);
+    if (!call_) call_.emplace(stream_, Operation::read, wait_, ec);
+    return ec ? 0 : call_->read_some(ReadBuffers(to), ec);
   }
 
  private:
-  /// False if there is no limit, and so no need to know the time.
-  bool start() {
-    const auto timeout = stream_.read_timeout();
-    if (!wait_.is_limited() && !timeout) return false;
-    started_ = Clock::now();
-    deadline_ = wait_.deadline(*started_);
-    if (timeout) deadline_ = std::min(deadline_, Wait(*timeout).deadline(*started_));
-    limited_ = Wait(deadline_, wait_.stop_token());
-    return true;
-  }
-
-  /// A limit that had passed before the call does not count: that means to take what is there.
-  bool is_late() const { return has_read_ && deadline_ > *started_ && Clock::now() >= deadline_; }
-
   LocalStream& stream_;
   const Wait& wait_;
-  std::optional<Clock::time_point> started_;
-  Clock::time_point deadline_;
-  Wait limited_;
-  bool has_read_ = false;
+  bool may_begin_;
+  std::optional<StreamCall> call_;
 };
 
 MessageReader::MessageReader(std::size_t max_size, std::span<const std::byte> unread)
@@ -92,7 +74,7 @@ bool MessageReader::read_ahead(Reading& reading, std::error_code& ec) {
 }
 
 std::optional<MessageReader::Frame> MessageReader::next(Reading& reading, std::error_code& ec) {
-  for (;;) {
+  while (reading.may_begin()) {
     const Length length = decode_length(queue_.bytes());
     if (length.state == Length::State::complete) [[likely]] {
       if (length.value <= max_size_) return Frame{length.header_size, static_cast<std::size_t>(length.value)};
@@ -105,8 +87,9 @@ std::optional<MessageReader::Frame> MessageReader::next(Reading& reading, std::e
     }
     if (queue_.capacity() > largest_kept) queue_.change_capacity(read_ahead_size);
     queue_.reserve(std::max(queue_.capacity(), read_ahead_size));
-    if (!read_ahead(reading, ec)) return std::nullopt;
+    if (!read_ahead(reading, ec)) break;
   }
+  return std::nullopt;
 }
 
 /// Reads until the whole message is in the queue.
@@ -132,7 +115,7 @@ std::span<const std::byte> MessageReader::take(const Frame& frame) noexcept {
 
 std::optional<std::span<const std::byte>> MessageReader::receive(LocalStream& stream, const Wait& wait,
                                                                  std::error_code& ec) {
-  Reading reading(stream, wait);
+  Reading reading(stream, wait, ec);
   const auto frame = next(reading, ec);
   if (!frame || !complete(reading, *frame, ec)) return std::nullopt;
   return take(*frame);
@@ -140,7 +123,7 @@ std::optional<std::span<const std::byte>> MessageReader::receive(LocalStream& st
 
 std::optional<std::size_t> MessageReader::receive(LocalStream& stream, std::span<std::byte> buffer, const Wait& wait,
                                                   std::error_code& ec) {
-  Reading reading(stream, wait);
+  Reading reading(stream, wait, ec);
   const auto frame = next(reading, ec);
   if (!frame) return std::nullopt;
   if (frame->size > buffer.size()) {
@@ -162,7 +145,7 @@ std::optional<std::size_t> MessageReader::receive(LocalStream& stream, std::span
 template <class Container>
 bool MessageReader::receive_growing(LocalStream& stream, Container& message, const Wait& wait, std::error_code& ec) {
   message.clear();
-  Reading reading(stream, wait);
+  Reading reading(stream, wait, ec);
   const auto frame = next(reading, ec);
   if (!frame) return false;
   if (is_direct(*frame)) {
@@ -234,7 +217,7 @@ bool MessageReader::receive_directly(Reading& reading, const Frame& frame, Grow 
 }
 
 std::optional<std::size_t> MessageReader::next_size(LocalStream& stream, const Wait& wait, std::error_code& ec) {
-  Reading reading(stream, wait);
+  Reading reading(stream, wait, ec);
   const auto frame = next(reading, ec);
   return frame ? std::optional(frame->size) : std::nullopt;
 }

@@ -1,10 +1,12 @@
 #include "writer.hpp"
 
 #include "core/errors.hpp"
+#include "core/stream_call.hpp"
 
 #include <algorithm>
 #include <array>
 #include <new>
+#include <optional>
 
 namespace localsocket::detail {
 namespace {
@@ -24,6 +26,23 @@ std::size_t end_of_message(Bytes messages, std::size_t written) noexcept {
 
 }  // namespace
 
+/// A send or flush: one call, in which it waits for the mutex and then writes.
+class WriterCall {
+ public:
+  WriterCall(WriterMutex& mutex, LocalStream& stream, const Wait& wait, std::error_code& ec)
+      : stream_(stream), call_(stream, Operation::write, wait, ec) {
+    if (!ec) lock_.emplace(mutex, call_.call(), ec);
+  }
+
+  StreamCall& call() noexcept { return call_; }
+  LocalStream& stream() noexcept { return stream_; }
+
+ private:
+  LocalStream& stream_;
+  StreamCall call_;
+  std::optional<WriterLock> lock_;
+};
+
 MessageWriter::MessageWriter(std::size_t max_size, Bytes unsent) : max_size_(max_size), has_rest_(!unsent.empty()) {
   if (unsent.empty()) return;
   rest_.reserve(unsent.size());
@@ -36,41 +55,40 @@ bool MessageWriter::send(LocalStream& stream, std::span<const Bytes> payload, co
     ec = error(Operation::write, Errc::message_too_large);
     return false;
   }
-  const WriterLock lock(mutex_, stream, wait, ec);
+  WriterCall writing(mutex_, stream, wait, ec);
   if (ec) return false;
-  if (rest_.empty() && message.total() <= small_size) return write_small(stream, message, lock.wait(), ec) != 0;
+  if (rest_.empty() && message.total() <= small_size) return write_small(writing, message, ec) != 0;
   parts_.assign({rest_.bytes(), Bytes(message.header).first(message.header_size)});
   parts_.insert(parts_.end(), payload.begin(), payload.end());
-  const std::size_t written = write(stream, parts_, lock.wait(), ec);
-  if (written != 0) keep_rest(stream, std::span(parts_).subspan(1), written);
+  const std::size_t written = write(writing, parts_, ec);
+  if (written != 0) keep_rest(writing, std::span(parts_).subspan(1), written);
   return written != 0;
 }
 
 std::size_t MessageWriter::send_framed(LocalStream& stream, Bytes messages, const Wait& wait, std::error_code& ec) {
-  const WriterLock lock(mutex_, stream, wait, ec);
+  WriterCall writing(mutex_, stream, wait, ec);
   if (ec) return 0;
   const std::array parts{rest_.bytes(), messages};
-  const std::size_t written = write(stream, parts, lock.wait(), ec);
+  const std::size_t written = write(writing, parts, ec);
   if (written == messages.size()) [[likely]] {
     return written;
   }
   const std::size_t begun = end_of_message(messages, written);
   const Bytes rest = messages.subspan(written, begun - written);
-  keep_rest(stream, std::span(&rest, 1), 0);
+  keep_rest(writing, std::span(&rest, 1), 0);
   return begun;
 }
 
 void MessageWriter::flush(LocalStream& stream, const Wait& wait, std::error_code& ec) {
-  const WriterLock lock(mutex_, stream, wait, ec);
+  WriterCall writing(mutex_, stream, wait, ec);
   if (ec) return;
   const Bytes rest = rest_.bytes();
-  write(stream, std::span(&rest, 1), lock.wait(), ec);
+  write(writing, std::span(&rest, 1), ec);
 }
 
 /// Writes the parts, of which the first is the rest; returns how many bytes of the others were written.
-std::size_t MessageWriter::write(LocalStream& stream, std::span<const Bytes> parts, const Wait& wait,
-                                 std::error_code& ec) {
-  std::size_t written = stream.write_all(parts, wait, ec);
+std::size_t MessageWriter::write(WriterCall& writing, std::span<const Bytes> parts, std::error_code& ec) {
+  const std::size_t written = writing.call().write_all(WriteBuffers(parts), ec);
   const std::size_t of_rest = std::min(written, rest_.size());
   rest_.consume(of_rest);
   if (rest_.empty() && rest_.capacity() != 0) {
@@ -81,18 +99,17 @@ std::size_t MessageWriter::write(LocalStream& stream, std::span<const Bytes> par
 }
 
 /// By one plain send; there is no rest.
-std::size_t MessageWriter::write_small(LocalStream& stream, const Message& message, const Wait& wait,
-                                       std::error_code& ec) {
+std::size_t MessageWriter::write_small(WriterCall& writing, const Message& message, std::error_code& ec) {
   std::array<std::byte, small_size> bytes;
   message.copy_to(bytes.data());
   const Bytes framed = Bytes(bytes).first(message.total());
-  const std::size_t written = stream.write_all(framed, wait, ec);
-  if (written != 0) keep_rest(stream, std::span(&framed, 1), written);
+  const std::size_t written = writing.call().write_all(WriteBuffers(framed), ec);
+  if (written != 0) keep_rest(writing, std::span(&framed, 1), written);
   return written;
 }
 
 /// Keeps what is left of a message of which `written` bytes are written. The rest before it is empty then.
-void MessageWriter::keep_rest(LocalStream& stream, std::span<const Bytes> message, std::size_t written) {
+void MessageWriter::keep_rest(WriterCall& writing, std::span<const Bytes> message, std::size_t written) {
   const std::size_t size = total_size(message);
   if (written == size) [[likely]] {
     return;
@@ -100,7 +117,7 @@ void MessageWriter::keep_rest(LocalStream& stream, std::span<const Bytes> messag
   try {
     rest_.reserve(size - written);
   } catch (const std::bad_alloc&) {
-    stream.close();  // the peer would take what follows for the rest
+    writing.stream().close();  // the peer would take what follows for the rest
     throw;
   }
   for (const Bytes& part : message) {

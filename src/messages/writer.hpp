@@ -45,6 +45,8 @@ struct Message {
   std::size_t header_size;
 };
 
+class WriterCall;
+
 class MessageWriter {
  public:
   MessageWriter(std::size_t max_size, Bytes unsent);
@@ -58,14 +60,13 @@ class MessageWriter {
   /// Writes messages with their headers; returns the size of those that have been begun or written, from the first on.
   std::size_t send_framed(LocalStream& stream, Bytes messages, const Wait& wait, std::error_code& ec);
 
-  void cancel() noexcept { mutex_.cancel(); }
   bool has_unsent() const noexcept { return has_rest_.load(std::memory_order_relaxed); }  // from any thread
   Bytes unsent() const noexcept { return rest_.bytes(); }                                 // no call may be running
 
  private:
-  std::size_t write_small(LocalStream& stream, const Message& message, const Wait& wait, std::error_code& ec);
-  std::size_t write(LocalStream& stream, std::span<const Bytes> parts, const Wait& wait, std::error_code& ec);
-  void keep_rest(LocalStream& stream, std::span<const Bytes> message, std::size_t written);
+  std::size_t write_small(WriterCall& writing, const Message& message, std::error_code& ec);
+  std::size_t write(WriterCall& writing, std::span<const Bytes> parts, std::error_code& ec);
+  void keep_rest(WriterCall& writing, std::span<const Bytes> message, std::size_t written);
 
   std::size_t max_size_;
   WriterMutex mutex_;

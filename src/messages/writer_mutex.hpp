@@ -1,58 +1,68 @@
-// A mutex whose waiting is a blocking call like any other: a time-out, a stop request or cancel() ends it.
+// A mutex whose waiting is part of a call: whatever ends a call ends it, within the same 20 ms.
 #pragma once
 
-#include <localsocket/stream.hpp>
-#include <localsocket/wait.hpp>
+#include "core/gate.hpp"
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <mutex>
-#include <optional>
-#include <system_error>
 
 namespace localsocket::detail {
 
 /// Lets one thread write at a time. While it is free, locking and unlocking cost two atomic operations.
 class WriterMutex {
  public:
-  /// Those that wait now give up, with operation_canceled; who holds the mutex keeps it.
-  void cancel() noexcept;
+  void lock(Call& call, std::error_code& ec) noexcept {
+    enter_process();
+    if (!try_lock()) [[unlikely]] {
+      lock_within(call, ec);
+    }
+  }
+
+  void unlock() noexcept {
+    if (state_.exchange(free, std::memory_order_release) == awaited) [[unlikely]] {
+      wake_first();
+    }
+  }
 
  private:
-  friend class WriterLock;
-
-  // A futex mutex (U. Drepper, "Futexes Are Tricky", mutex 2) with a condition variable for the futex: who leaves looks
-  // for waiters only if the state says that there may be some.
+  // U. Drepper, "Futexes Are Tricky", mutex 2, with a queue of wakers for the futex: who leaves looks for waiters only
+  // if the state says that there may be some.
   enum : std::uint32_t { free, held, awaited };
+
+  struct Waiting {
+    NativeWaker& waker;
+    Waiting* next = nullptr;
+  };
 
   bool try_lock() noexcept {
     std::uint32_t expected = free;
     return state_.compare_exchange_strong(expected, held, std::memory_order_acquire, std::memory_order_relaxed);
   }
-  template <class Ready>
-  bool wait_until(const Wait& until, std::unique_lock<std::mutex>& lock, Ready ready);
-  void lock_within(const Wait& until, std::error_code& ec);
-  void unlock() noexcept {
-    if (state_.exchange(free, std::memory_order_release) == awaited) wake_one();
+  void lock_within(Call& call, std::error_code& ec) noexcept;
+  void wake_first() noexcept;
+  void add(Waiting& waiting) noexcept;
+  void remove(const Waiting& waiting) noexcept;
+
+  // As with a Gate: a child made by fork has none of the threads that hold it or wait.
+  void enter_process() noexcept {
+    if (generation_.load(std::memory_order_acquire) != process_generation()) [[unlikely]] {
+      start_anew();
+    }
   }
-  void wake_one() noexcept;
+  void start_anew() noexcept;
 
   std::atomic<std::uint32_t> state_{free};
+  std::atomic<std::uint32_t> generation_{process_generation()};
   std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::uint32_t cancels_ = 0;
+  Waiting* first_ = nullptr;
 };
 
 /// Holds the mutex from its construction on, unless that gave an error.
 class WriterLock {
  public:
-  /// The stream's time-out for writing is a limit for the waiting too.
-  WriterLock(WriterMutex& mutex, const LocalStream& stream, const Wait& wait, std::error_code& ec)
-      : mutex_(mutex), wait_(&wait) {
-    if (!mutex_.try_lock()) [[unlikely]] {
-      wait_for_mutex(stream.write_timeout(), ec);
-    }
+  WriterLock(WriterMutex& mutex, Call& call, std::error_code& ec) noexcept : mutex_(mutex) {
+    mutex_.lock(call, ec);
     owns_ = !ec;
   }
   WriterLock(const WriterLock&) = delete;
@@ -61,15 +71,8 @@ class WriterLock {
     if (owns_) mutex_.unlock();
   }
 
-  /// What is left of the Wait.
-  const Wait& wait() const noexcept { return rest_ ? *rest_ : *wait_; }
-
  private:
-  void wait_for_mutex(std::optional<Wait::Clock::duration> timeout, std::error_code& ec);
-
   WriterMutex& mutex_;
-  const Wait* wait_;
-  std::optional<Wait> rest_;
   bool owns_ = false;
 };
 

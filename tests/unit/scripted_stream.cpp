@@ -1,6 +1,6 @@
 #include "scripted_stream.hpp"
 
-#include "core/errors.hpp"
+#include "core/stream_call.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -19,26 +19,51 @@ std::size_t Connection::pass(std::size_t size, bool all, std::error_code& error)
   return passed;
 }
 
-// The library's own, without its texts.
-const std::error_category& any_category = std::generic_category();
+StreamCall::StreamCall(const LocalStream& stream, Operation operation, const Wait& wait, std::error_code&) noexcept
+    : connection_(stream.connection_.get()) {
+  call_.emplace(operation == Operation::read ? connection_->reading : connection_->writing, wait);
+}
 
-std::error_code error(Operation, std::errc condition) noexcept { return std::make_error_code(condition); }
-std::error_code error(Operation, Errc condition) noexcept { return {static_cast<int>(condition), category()}; }
-void raise(const std::error_code& ec, std::string_view action, const LocalAddress&) {
-  throw std::system_error(ec, std::string(action));
+StreamCall::~StreamCall() = default;
+
+bool StreamCall::may_begin(const LocalStream&, Operation, const Wait&, std::error_code&) noexcept { return true; }
+
+const std::atomic<bool>* StreamCall::may_refuse_reads(const LocalStream& stream) noexcept {
+  return &stream.connection_->reading.may_refuse();
+}
+
+std::size_t StreamCall::read_some(const ReadBuffers& to, std::error_code& ec) {
+  auto& input = connection_->input;
+  std::size_t size = 0;
+  to.for_each([&](std::span<std::byte> buffer) {
+    size += buffer.size();
+    return true;
+  });
+  const std::size_t count = connection_->pass(std::min({size, input.size(), connection_->largest_step}), false, ec);
+  auto from = input.begin();
+  const auto end = from + static_cast<std::ptrdiff_t>(count);
+  to.for_each([&](std::span<std::byte> buffer) {
+    const auto part = std::min(static_cast<std::ptrdiff_t>(buffer.size()), end - from);
+    std::copy_n(from, part, buffer.begin());
+    from += part;
+    return from != end;
+  });
+  input.erase(input.begin(), end);
+  return count;
+}
+
+std::size_t StreamCall::write_all(const WriteBuffers& from, std::error_code& ec) {
+  std::vector<std::byte> all;
+  from.for_each([&](std::span<const std::byte> buffer) {
+    all.insert(all.end(), buffer.begin(), buffer.end());
+    return true;
+  });
+  const std::size_t count = connection_->pass(all.size(), true, ec);
+  connection_->output.insert(connection_->output.end(), all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
+  return count;
 }
 
 }  // namespace detail
-
-const std::error_category& category() noexcept {
-  static const struct : std::error_category {
-    const char* name() const noexcept override { return "localsocket"; }
-    std::string message(int value) const override { return std::to_string(value); }
-  } own;
-  return own;
-}
-
-std::error_condition make_error_condition(Errc condition) noexcept { return {static_cast<int>(condition), category()}; }
 
 LocalStream::LocalStream() noexcept = default;
 LocalStream::LocalStream(LocalStream&&) noexcept = default;
@@ -59,41 +84,6 @@ LocalStream detail::scripted_stream(std::shared_ptr<Connection> connection) {
   return LocalStream::adopt(invalid_handle);
 }
 
-std::size_t LocalStream::read_some(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
-  return read_some(std::span<const std::span<std::byte>>(&buffer, 1), wait, ec);
-}
-
-std::size_t LocalStream::read_some(std::span<const std::span<std::byte>> buffers, const Wait&, std::error_code& ec) {
-  std::size_t room = 0;
-  for (const auto& buffer : buffers) room += buffer.size();
-  auto& input = connection_->input;
-  const std::size_t count = connection_->pass(std::min({room, input.size(), connection_->largest_step}), false, ec);
-  auto from = input.begin();
-  for (const auto& buffer : buffers) {
-    const auto left = count - static_cast<std::size_t>(from - input.begin());
-    const auto end = from + static_cast<std::ptrdiff_t>(std::min(buffer.size(), left));
-    std::copy(from, end, buffer.begin());
-    from = end;
-  }
-  input.erase(input.begin(), from);
-  return count;
-}
-
-std::size_t LocalStream::write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
-  return write_all(std::span<const std::span<const std::byte>>(&bytes, 1), wait, ec);
-}
-
-std::size_t LocalStream::write_all(std::span<const std::span<const std::byte>> buffers, const Wait&,
-                                   std::error_code& ec) {
-  std::vector<std::byte> all;
-  for (const auto& buffer : buffers) all.insert(all.end(), buffer.begin(), buffer.end());
-  const std::size_t count = connection_->pass(all.size(), true, ec);
-  connection_->output.insert(connection_->output.end(), all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
-  return count;
-}
-
-std::optional<LocalStream::Duration> LocalStream::read_timeout() const noexcept { return std::nullopt; }
-std::optional<LocalStream::Duration> LocalStream::write_timeout() const noexcept { return std::nullopt; }
 void LocalStream::cancel() noexcept {}
 void LocalStream::close() noexcept { connection_->is_closed = true; }
 

@@ -4,6 +4,8 @@
 
 #include <localsocket/stream.hpp>
 
+#include "core/gate.hpp"
+
 #include <cstddef>
 #include <memory>
 #include <system_error>
@@ -23,6 +25,9 @@ class Connection {
 
   std::size_t largest_step = SIZE_MAX;  ///< of one read
   bool is_closed = false;
+
+  Gate reading;
+  Gate writing;
 
   /// How many of `size` bytes go through now; sets `error` if none do, or (all) if fewer.
   std::size_t pass(std::size_t size, bool all, std::error_code& error);

@@ -1,0 +1,56 @@
+// Several steps on a stream that are one call: what ends a call ends all of it, also between two steps.
+//
+// Its functions are defined with LocalStream (src/stream.cpp), of which they are a part that users do not see.
+#pragma once
+
+#include <localsocket/wait.hpp>
+
+#include "buffers.hpp"
+#include "errors.hpp"
+#include "gate.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <optional>
+#include <system_error>
+
+namespace localsocket {
+
+class LocalStream;
+
+namespace detail {
+
+class Connection;
+
+class StreamCall {
+ public:
+  /// Begins a call that reads or writes, or says in `ec` why it may not even be tried. The Wait and the stream must
+  /// outlive it.
+  StreamCall(const LocalStream& stream, Operation operation, const Wait& wait, std::error_code& ec) noexcept;
+  StreamCall(const StreamCall&) = delete;
+  StreamCall& operator=(const StreamCall&) = delete;
+  ~StreamCall();
+
+  /// What begins a call, for one that has all it needs and takes no step: false, and why in `ec`.
+  static bool may_begin(const LocalStream& stream, Operation operation, const Wait& wait, std::error_code& ec) noexcept;
+
+  /// Whether a read has to ask may_begin() whatever its Wait. It lives as long as the stream's connection.
+  static const std::atomic<bool>* may_refuse_reads(const LocalStream& stream) noexcept;
+
+  // As the functions of LocalStream, each within what is left of the call. Not after an error.
+  std::size_t read_some(const ReadBuffers& to, std::error_code& ec);
+  std::size_t write_all(const WriteBuffers& from, std::error_code& ec);
+
+  /// For what else has to wait within the call; only after a beginning without an error.
+  Call& call() noexcept { return *call_; }
+
+ private:
+  bool goes_on(Operation operation, std::error_code& ec) noexcept;
+
+  Connection* connection_;
+  std::optional<Call> call_;
+  bool has_stepped_ = false;
+};
+
+}  // namespace detail
+}  // namespace localsocket
