@@ -1,21 +1,21 @@
 #include <localsocket/address.hpp>
 
 #include "backend.hpp"
+#include "core/address_parts.hpp"
 
-#include <array>
 #include <ostream>
 #include <random>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace localsocket {
 
-struct LocalAddress::Parts {
-  std::string text;
-  std::string native;
-};
-
 namespace {
 
-using ToNative = std::string (*)(std::string_view, std::error_code&);
+using detail::AddressForm;
+using detail::AddressParts;
+using Natives = std::vector<detail::NativeAddress>;
 
 constexpr std::size_t longest_name = 100;
 
@@ -24,29 +24,36 @@ bool is_name_character(char c) noexcept {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '_' || c == '-';
 }
 
-std::string name_to_native(std::string_view name, std::error_code& ec) {
+std::error_code check_name(std::string_view name) {
   bool valid = !name.empty() && name.front() != '.' && name.front() != '-';
   for (const char c : name) valid = valid && is_name_character(c);
-  if (!valid) {
-    ec = detail::error(detail::Operation::other, Errc::invalid_address);
-  } else if (name.size() > longest_name) {
-    ec = detail::error(detail::Operation::other, std::errc::filename_too_long);
-  }
-  return ec ? std::string() : detail::native_name(name, ec);
-}
-
-// Both platforms end a string at a NUL: an address with one inside would name something else.
-template <ToNative to_native>
-std::string without_nul(std::string_view text, std::error_code& ec) {
-  if (!text.empty() && text.find('\0') == std::string_view::npos) return to_native(text, ec);
-  ec = detail::error(detail::Operation::other, Errc::invalid_address);
+  if (!valid) return detail::error(detail::Operation::other, Errc::invalid_address);
+  if (name.size() > longest_name) return detail::error(detail::Operation::other, std::errc::filename_too_long);
   return {};
 }
 
-ToNative form_of(std::string_view text) noexcept {
-  if (text.find_first_of("/\\") != std::string_view::npos) return without_nul<detail::native_path>;
-  if (text.starts_with('@')) return without_nul<detail::native_abstract>;
-  return name_to_native;
+// Both platforms end a string at a NUL: an address with one inside would name something else.
+std::error_code check_bytes(std::string_view text) {
+  const bool valid = !text.empty() && text.find('\0') == std::string_view::npos;
+  return valid ? std::error_code() : detail::error(detail::Operation::other, Errc::invalid_address);
+}
+
+constexpr std::string_view machine_prefix = "machine:";
+
+/// What the system is given for the part of a text that follows the prefix of its form.
+Natives natives_of(AddressForm form, std::string_view rest, std::error_code& ec) {
+  const bool is_name = form == AddressForm::user_name || form == AddressForm::machine_name;
+  ec = is_name ? check_name(rest) : check_bytes(rest);
+  Natives natives;
+  if (!ec) natives = detail::native_addresses(form, rest, ec);
+  if (ec) natives.clear();
+  return natives;
+}
+
+std::shared_ptr<const AddressParts> make(std::string text, AddressForm form, std::string_view rest) {
+  std::error_code ec;
+  Natives natives = natives_of(form, rest, ec);
+  return std::make_shared<const AddressParts>(AddressParts{std::move(text), form, std::move(natives), ec});
 }
 
 const std::string& empty() noexcept {
@@ -67,56 +74,44 @@ std::string random_digits() {
 
 }  // namespace
 
-LocalAddress LocalAddress::make(std::string_view text, ToNative to_native, std::error_code& ec) {
-  ec.clear();
-  std::string native = to_native(text, ec);
-  if (ec) return {};
-  return LocalAddress(std::make_shared<const Parts>(Parts{std::string(text), std::move(native)}));
+LocalAddress::LocalAddress(std::shared_ptr<const AddressParts> parts) noexcept : parts_(std::move(parts)) {
+  const Natives& natives = parts_->natives;
+  while (chosen_ + 1 < natives.size() && !natives[chosen_].is_usable) ++chosen_;
 }
 
 LocalAddress LocalAddress::from_text(std::string_view text) {
-  std::error_code ec;
-  LocalAddress address = parse(text, ec);
-  if (ec) throw std::system_error(ec, "address \"" + std::string(text) + '"');
-  return address;
+  if (text.find_first_of("/\\") != std::string_view::npos) return path(text);
+  if (text.starts_with('@')) return LocalAddress(make(std::string(text), AddressForm::abstract_name, text.substr(1)));
+  if (text.starts_with(machine_prefix)) return named(text.substr(machine_prefix.size()), Scope::machine);
+  return named(text);
 }
 
-LocalAddress LocalAddress::parse(std::string_view text, std::error_code& ec) { return make(text, form_of(text), ec); }
-
-LocalAddress LocalAddress::named(std::string_view name, std::error_code& ec) { return make(name, name_to_native, ec); }
-
-LocalAddress LocalAddress::path(std::string_view native_path, std::error_code& ec) {
-  return make(native_path, without_nul<detail::native_path>, ec);
+LocalAddress LocalAddress::from_path(std::u8string_view text) {
+  return path(std::string_view(reinterpret_cast<const char*>(text.data()), text.size()));
 }
 
-LocalAddress LocalAddress::unique(std::string_view prefix, std::error_code& ec) {
-  return named(std::string(prefix) + '-' + random_digits(), ec);
-}
-
-LocalAddress LocalAddress::named(std::string_view name) {
-  std::error_code ec;
-  LocalAddress address = named(name, ec);
-  if (ec) throw std::system_error(ec, "address named \"" + std::string(name) + '"');
-  return address;
+LocalAddress LocalAddress::named(std::string_view name, Scope scope) {
+  if (scope == Scope::user) return LocalAddress(make(std::string(name), AddressForm::user_name, name));
+  return LocalAddress(make(std::string(machine_prefix).append(name), AddressForm::machine_name, name));
 }
 
 LocalAddress LocalAddress::path(std::string_view native_path) {
-  std::error_code ec;
-  LocalAddress address = path(native_path, ec);
-  if (ec) throw std::system_error(ec, "address path \"" + std::string(native_path) + '"');
-  return address;
+  return LocalAddress(make(std::string(native_path), AddressForm::path, native_path));
 }
 
 LocalAddress LocalAddress::unique(std::string_view prefix) {
-  std::error_code ec;
-  LocalAddress address = unique(prefix, ec);
-  if (ec) throw std::system_error(ec, "unique address \"" + std::string(prefix) + '"');
-  return address;
+  return named(std::string(prefix) + '-' + random_digits());
+}
+
+std::error_code LocalAddress::error() const noexcept {
+  return parts_ ? parts_->error : detail::error(detail::Operation::other, Errc::invalid_address);
 }
 
 const std::string& LocalAddress::text() const noexcept { return parts_ ? parts_->text : empty(); }
 
-const std::string& LocalAddress::native() const noexcept { return parts_ ? parts_->native : empty(); }
+const std::string& LocalAddress::native() const noexcept {
+  return parts_ && !parts_->natives.empty() ? parts_->natives[chosen_].text : empty();
+}
 
 std::ostream& operator<<(std::ostream& out, const LocalAddress& address) { return out << address.text(); }
 

@@ -28,6 +28,7 @@
 #include <localsocket/options.hpp>
 #include <localsocket/peer.hpp>
 
+#include "core/address_parts.hpp"
 #include "core/buffers.hpp"
 #include "core/gate.hpp"
 #include "native.hpp"
@@ -39,13 +40,13 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace localsocket::detail {
 
-// What the system is given for an address; on error a clear one and an empty string. None is ever shortened.
-std::string native_name(std::string_view valid_name, std::error_code& ec);
-std::string native_path(std::string_view path, std::error_code& ec);
-std::string native_abstract(std::string_view text_with_at, std::error_code& ec);
+/// What the system is given for an address, the best first. `rest` is a valid name, a path, or what follows the `@` of
+/// an abstract name; it is not empty and has no NUL. Nothing is ever shortened.
+std::vector<NativeAddress> native_addresses(AddressForm form, std::string_view rest, std::error_code& ec);
 
 /// What the platform cannot do of these options; the portable code has checked the ranges. Before anything is changed.
 std::error_code check_options(const LocalAddress& address, const ListenOptions& options);
@@ -65,10 +66,11 @@ concept WakerBackend = requires(T waker, Clock::duration time) {
 
 template <class T>
 concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
-    requires(T stream, const T& constant, const LocalAddress& address, const ConnectOptions& options, Call& call,
+    requires(T stream, const T& constant, LocalAddress& address, const ConnectOptions& options, Call& call,
              ReadBuffers to, WriteBuffers from, std::span<const std::byte> bytes, NativeHandle handle,
              std::error_code& ec) {
-  // One attempt. connection_refused (nobody listens) and timed_out (no capacity) mean: try again.
+  // One attempt. connection_refused (nobody listens) and timed_out (no capacity) mean: try again. The address then
+  // names the native one that was met.
   { T::connect(address, options, ec) } -> std::same_as<T>;
   // The same, as a handle that a child process can have as its standard output.
   { T::connect_for_child(address, options, ec) } -> std::same_as<NativeHandle>;
@@ -103,9 +105,9 @@ concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
 
 template <class T, class Stream>
 concept ListenerBackend = std::movable<T> && std::default_initializable<T> &&
-    requires(T listener, const T& constant, const LocalAddress& address, const ListenOptions& options, Call& call,
+    requires(T listener, const T& constant, LocalAddress& address, const ListenOptions& options, Call& call,
              NativeHandle handle, std::error_code& ec) {
-  { T::bind(address, options, ec) } -> std::same_as<T>;
+  { T::bind(address, options, ec) } -> std::same_as<T>;  // the address then names the native one that was bound
   { T::adopt(handle, address, ec) } -> std::same_as<T>;
   { listener.accept(call, ec) } -> std::same_as<Stream>;
   // First at close, while accepts may still run: gives the address up where that is a matter of its own.

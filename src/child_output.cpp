@@ -23,7 +23,8 @@ ChildOutput ChildOutput::connect(const LocalAddress& address, const Wait& wait, 
   writing.direction = Direction::client_to_server;
   ChildOutput output;
   detail::ConnectRetry retry(address, wait, writing);
-  while (retry.goes_on(ec)) output.handle_ = detail::NativeStream::connect_for_child(address, writing, ec);
+  LocalAddress met = address;
+  while (retry.goes_on(ec)) output.handle_ = detail::NativeStream::connect_for_child(met, writing, ec);
   return output;
 }
 

@@ -11,14 +11,18 @@ using detail::Operation;
 constinit const detail::NeverDestroyed<LocalAddress> unnamed;
 
 std::error_code check(const LocalAddress& address, const ListenOptions& options) {
-  if (address.is_unnamed()) return detail::error(Operation::bind, Errc::invalid_address);
+  if (const std::error_code malformed = address.error()) return malformed;
   constexpr std::size_t largest_buffer = std::size_t{1} << 30;
   const unsigned backlog = options.backlog.value_or(1);
   const bool valid = backlog >= 1 && backlog <= 4096 && options.max_connections != 0U && options.buffer_size != 0U &&
                      options.buffer_size.value_or(1) <= largest_buffer;
   if (!valid) return detail::error(Operation::bind, std::errc::invalid_argument);
-  const bool can = options.group.empty() && options.type == Type::stream;
-  if (!can) return detail::error(Operation::bind, std::errc::operation_not_supported);
+  // A user's name is in a directory of that user alone, where nobody else gets to a socket.
+  const bool is_for_others = options.access == Access::everyone || !options.group.empty();
+  if (is_for_others && detail::AddressAccess::parts(address).form == detail::AddressForm::user_name) {
+    return detail::error(Operation::bind, std::errc::invalid_argument);
+  }
+  if (options.type != Type::stream) return detail::error(Operation::bind, std::errc::operation_not_supported);
   return detail::check_options(address, options);
 }
 
@@ -39,7 +43,8 @@ LocalListener LocalListener::bind(const LocalAddress& address, const ListenOptio
   ec = check(address, options);
   if (ec) return {};
   auto acceptor = std::make_shared<detail::Acceptor>(address, options);
-  acceptor->open(detail::NativeListener::bind(address, options, ec));
+  LocalAddress bound = address;
+  acceptor->open(detail::NativeListener::bind(bound, options, ec), bound);
   return ec ? LocalListener() : LocalListener(std::move(acceptor));
 }
 
@@ -93,9 +98,10 @@ NativeHandle LocalListener::native_handle() const noexcept { return acceptor_ ? 
 NativeHandle LocalListener::release() noexcept { return acceptor_ ? acceptor_->release() : invalid_handle; }
 
 LocalListener LocalListener::adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec) {
+  ec = address.error();
+  if (ec) return {};
   auto acceptor = std::make_shared<detail::Acceptor>(address, ListenOptions());
-  ec.clear();
-  acceptor->open(detail::NativeListener::adopt(handle, address, ec));
+  acceptor->open(detail::NativeListener::adopt(handle, address, ec), address);
   return ec ? LocalListener() : LocalListener(std::move(acceptor));
 }
 

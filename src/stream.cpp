@@ -103,7 +103,8 @@ LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, 
                                  std::error_code& ec) {
   auto connection = std::make_shared<detail::Connection>(LocalAddress(), address);
   detail::ConnectRetry retry(address, wait, options);
-  while (retry.goes_on(ec)) connection->open(detail::NativeStream::connect(address, options, ec));
+  LocalAddress met = address;
+  while (retry.goes_on(ec)) connection->open(detail::NativeStream::connect(met, options, ec), met);
   if (ec) return {};
   connection->restrict(options.direction != Direction::client_to_server,
                        options.direction != Direction::server_to_client);
@@ -116,6 +117,14 @@ LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, 
 
 LocalStream LocalStream::connect(const LocalAddress& address, std::error_code& ec) {
   return connect(address, default_connect_timeout, {}, ec);
+}
+
+LocalStream LocalStream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
+  return connect(address, default_connect_timeout, options, ec);
+}
+
+LocalStream LocalStream::connect(const LocalAddress& address, const ConnectOptions& options) {
+  return connect(address, default_connect_timeout, options);
 }
 
 LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options) {

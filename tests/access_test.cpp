@@ -9,14 +9,15 @@ namespace {
 
 TEST(Access, LetsThisUserInEitherWay) {
   for (const Access access : {Access::current_user, Access::current_user_any_privilege, Access::everyone}) {
-    LocalListener listener = listening({.access = access});
+    LocalListener listener = LocalListener::bind(open_address(), {.access = access});
     expect_serving(listener);
   }
 }
 
 TEST(Access, OneSourceNamesBothPlatforms) {
   // Read and write for everyone who may connect at all, in the words of either.
-  LocalListener listener = listening(
+  LocalListener listener = LocalListener::bind(
+      open_address(),
       {.access = Access::everyone, .posix = {.mode = 0600}, .windows = {.sddl = "D:P(A;;FA;;;OW)(A;;FA;;;WD)"}});
   expect_serving(listener);
 }
@@ -41,18 +42,52 @@ TEST(Trust, InAnyoneOrInThisUserMeetsAListenerOfThisUser) {
 
 TEST(Options, ThatNothingIsBuiltForYetAreNotSupportedAndNothingIsLeft) {
   const LocalAddress address = LocalAddress::unique();
-  const ListenOptions listener_options[] = {{.group = "staff"}, {.type = Type::packets}};
-  for (const ListenOptions& options : listener_options) {
-    EXPECT_CODE(bind_outcome(address, options), std::errc::operation_not_supported);
+  EXPECT_CODE(bind_outcome(address, {.type = Type::packets}), std::errc::operation_not_supported);
+  EXPECT_CODE(connect(address).ec, std::errc::connection_refused);
+  LocalListener listener = LocalListener::bind(address, {.existing = Existing::fail});
+  EXPECT_CODE(connect(address, 1s, {.type = Type::packets}).ec, std::errc::operation_not_supported);
+  EXPECT_CODE(accept(listener, 0s).ec, std::errc::timed_out);
+}
+
+TEST(Access, OfAUsersNameIsForThatUserAlone) {
+  const LocalAddress address = LocalAddress::unique();
+  const ListenOptions for_others[] = {
+      {.access = Access::everyone}, {.group = "0"}, {.access = Access::everyone, .group = "no such group"}};
+  for (const ListenOptions& options : for_others) {
+    EXPECT_CODE(bind_outcome(address, options), std::errc::invalid_argument);
     EXPECT_CODE(connect(address).ec, std::errc::connection_refused);
   }
-  LocalListener listener = LocalListener::bind(address, {.existing = Existing::fail});
-  const ConnectOptions client_options[] = {
-      {.trust = Trust::privileged}, {.trust = Trust::account("root")}, {.type = Type::packets}};
-  for (const ConnectOptions& options : client_options) {
-    EXPECT_CODE(connect(address, 1s, options).ec, std::errc::operation_not_supported);
-  }
-  EXPECT_CODE(accept(listener, 0s).ec, std::errc::timed_out);
+}
+
+TEST(Access, OfAGroupThatDoesNotExistIsInvalidAndNothingIsLeft) {
+  const LocalAddress address = open_address();
+  EXPECT_CODE(bind_outcome(address, {.group = "no such group"}), std::errc::invalid_argument);
+  EXPECT_CODE(connect(address).ec, std::errc::connection_refused);
+  EXPECT_CODE(bind_outcome(address, {.existing = Existing::fail}), success);
+}
+
+TEST(Trust, InAnAccountThatDoesNotExistIsInvalid) {
+  LocalListener listener = listening();
+  EXPECT_CODE(connect(listener.local_address(), 1s, {.trust = Trust::account("no such account")}).ec,
+              std::errc::invalid_argument);
+}
+
+TEST(Trust, InThePrivilegedIsInThisUserToo) {
+  LocalListener listener = LocalListener::bind(open_address());
+  LocalStream client = LocalStream::connect(listener.local_address(), {.trust = Trust::privileged});
+  LocalStream server = listener.accept();
+  expect_connected(client, server);
+}
+
+TEST(Connect, TakesOptionsWithoutAWait) {
+  LocalListener listener = listening();
+  std::error_code ec;
+  LocalStream client = LocalStream::connect(listener.local_address(), {.trust = Trust::same_user}, ec);
+  EXPECT_CODE(ec, success);
+  LocalStream server = listener.accept();
+  expect_connected(client, server);
+  EXPECT_FALSE(LocalStream::connect("no name!", ConnectOptions(), ec).is_open());
+  EXPECT_CODE(ec, Errc::invalid_address);
 }
 
 TEST(Impersonation, OfEachLevelConnects) {

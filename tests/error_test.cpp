@@ -71,14 +71,14 @@ Failure connecting(const LocalAddress& address) {
 
 Failure malformed_address() {
   return failure(
-      std::string("no name!"), [](const std::string& text, std::error_code& ec) { LocalAddress::parse(text, ec); },
-      [](const std::string& text) { LocalAddress address(text); });
+      std::string("no name!"), [](const std::string& text, std::error_code& ec) { LocalListener::bind(text, ec); },
+      [](const std::string& text) { LocalListener::bind(text); });
 }
 
 Failure long_address() {
   return failure(
-      std::string(101, 'x'), [](const std::string& text, std::error_code& ec) { LocalAddress::parse(text, ec); },
-      [](const std::string& text) { LocalAddress address(text); });
+      std::string(101, 'x'), [](const std::string& text, std::error_code& ec) { LocalListener::bind(text, ec); },
+      [](const std::string& text) { LocalListener::bind(text); });
 }
 
 Failure second_bind() {

@@ -185,8 +185,12 @@ TEST(Bind, AnOptionOutOfRangeChangesNothing) {
 
 TEST(Bind, EveryOptionInRangeWorks) {
   const ListenOptions good[] = {
-      {.access = Access::everyone}, {.existing = Existing::fail}, {.backlog = 1}, {.backlog = 128},
-      {.buffer_size = 4096},        {.buffer_size = 1024 * 1024},
+      {.access = Access::current_user_any_privilege},
+      {.existing = Existing::fail},
+      {.backlog = 1},
+      {.backlog = 128},
+      {.buffer_size = 4096},
+      {.buffer_size = 1024 * 1024},
   };
   for (const ListenOptions& options : good) {
     LocalListener listener = listening(options);

@@ -11,10 +11,10 @@ namespace localsocket {
 
 /// Who may connect.
 enum class Access {
-  current_user,  ///< this user only (and the system itself); remote clients never. An abstract name has no
-                 ///< permissions, so anyone can connect to it: look at the accepted stream's peer()
+  current_user,  ///< this user only (and the system itself); remote clients never. Windows: nor programs of this user
+                 ///< that have fewer rights than this one (a lower integrity level)
   current_user_any_privilege,  ///< the same, and an elevated server lets the user's plain programs in (Windows)
-  everyone,                    ///< every user of this machine
+  everyone,                    ///< every user of this machine; not for a user's name, which others do not get to
 };
 
 /// What bind() does when something is already at the address.
@@ -40,15 +40,15 @@ enum class Type {
 
 /// What a Unix listener can be asked for; other platforms do not look at it.
 struct PosixListenOptions {
-  /// The permission bits of the socket file, at most 0777, instead of those of Access. The umask does not count. Not
-  /// for abstract names.
+  /// The permission bits of the socket file, at most 0777, instead of those of Access and for a group. The umask does
+  /// not count. Not for abstract names.
   std::optional<unsigned> mode = std::nullopt;
 };
 
 /// What a Windows listener can be asked for; other platforms do not look at it.
 struct WindowsListenOptions {
-  /// The security descriptor in its string form, in UTF-8, instead of that of Access. bind gives invalid_argument for
-  /// one that does not parse.
+  /// The security descriptor in its string form, in UTF-8, instead of what access and group say. One that names no
+  /// owner has this user for it. bind gives invalid_argument for one that does not parse.
   std::string sddl = {};
   /// Lets both ends shut down writing: a message-type pipe whose messages are read as bytes, and an empty one is the
   /// end of the stream, as go-winio's CloseWrite has it. A client needs no option. An empty message of a foreign writer
@@ -67,13 +67,16 @@ struct WindowsListenOptions {
 
 /// What is asked of a listener. One source names both platforms, and each looks at its own:
 ///
-///     LocalListener::bind("app", {.access = Access::everyone, .backlog = 100});
+///     LocalListener::bind("machine:app", {.access = Access::everyone, .backlog = 100});
 ///     LocalListener::bind("log", {.max_connections = 10, .direction = Direction::client_to_server});
 ///     LocalListener::bind("app", {.posix = {.mode = 0660}, .windows = {.sddl = "D:P(A;;FA;;;BA)"}});
 struct ListenOptions {
-  /// Set before anyone can connect.
+  /// Set before anyone can connect. For an abstract name, which has no permissions, accept asks who comes and drops
+  /// whom this leaves out; such clients fill the backlog until then.
   Access access = Access::current_user;
-  /// Lets one group in as well: a group on Unix, an account or a SID on Windows. operation_not_supported so far.
+  /// Lets one group in as well: a group's name or number on Unix, an account's name or a SID on Windows. On Unix it
+  /// must be one of the process's own, unless that is root (permission_denied). invalid_argument: there is none, or the
+  /// address is a user's name.
   std::string group = {};
   /// A second listener gets errc::address_in_use, and nothing is changed, unless this says otherwise.
   Existing existing = Existing::reclaim_stale;
@@ -98,13 +101,15 @@ class Trust {
  public:
   enum Who {
     same_user,   ///< the user that this process runs as
-    privileged,  ///< root, SYSTEM, the administrators, or this user. operation_not_supported so far
+    privileged,  ///< root, SYSTEM, the administrators, or this user; Unix: also whoever listens where only root, or
+                 ///< this user, can have put the socket, such as a service that root has handed it to
     anyone,
   };
 
   Trust(Who who) noexcept : who_(who) {}  // NOLINT: implicit by design
 
-  /// That user: a name or a number on Unix, an account or a SID on Windows. operation_not_supported so far.
+  /// That user: a name or a number on Unix, an account or a SID on Windows. connect gives invalid_argument if there is
+  /// none.
   static Trust account(std::string name) {
     Trust trust(anyone);
     trust.account_ = std::move(name);
@@ -145,8 +150,9 @@ struct ConnectOptions {
   /// How often connect() looks again while nobody listens, at the latest; it looks sooner in the first milliseconds.
   /// Above zero.
   std::chrono::milliseconds poll_interval{200};
-  /// Who may own the listener: others are refused, with permission_denied and before a byte is sent. Unless set,
-  /// anyone.
+  /// Who may own the listener: others are refused, with permission_denied and before a byte is sent. On Windows also a
+  /// pipe that others than its owner, SYSTEM and the administrators can make instances of, and so serve. Unless set,
+  /// the same user for a user's name, the privileged for one of the machine, anyone for a path or an abstract name.
   std::optional<Trust> trust = std::nullopt;
   /// What is asked for. More than the listener offers is permission_denied on a pipe; see ListenOptions::direction.
   Direction direction = Direction::duplex;

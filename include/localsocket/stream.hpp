@@ -62,14 +62,17 @@ class LOCALSOCKET_EXPORT LocalStream {
 
   /// Connects to a listener; at least one attempt. Until the Wait ends it tries again while nobody listens, and while
   /// the listener has no room for one more client. Errors: connection_refused (nobody was listening at the end),
-  /// timed_out (a listener, but no room), permission_denied, operation_canceled, too_many_files_open, invalid_argument
-  /// (options), Errc::invalid_address (the unnamed address).
+  /// timed_out (a listener, but no room), permission_denied (also: the listener is somebody's whom
+  /// ConnectOptions::trust leaves out, or the runtime directory is not ours), operation_canceled, too_many_files_open,
+  /// invalid_argument (options), and the error of a malformed address.
   static LocalStream connect(const LocalAddress& address, const Wait& wait = default_connect_timeout,
                              const ConnectOptions& options = {});
   static LocalStream connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
                              std::error_code& ec);
   static LocalStream connect(const LocalAddress& address, const Wait& wait, std::error_code& ec);
   static LocalStream connect(const LocalAddress& address, std::error_code& ec);
+  static LocalStream connect(const LocalAddress& address, const ConnectOptions& options);
+  static LocalStream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
 
   /// Two streams connected to each other, without an address.
   static std::pair<LocalStream, LocalStream> pair();

@@ -24,8 +24,11 @@ class Acceptor {
         limit_(std::make_shared<ConnectionLimit>(options.max_connections)) {}
   ~Acceptor() { close(); }
 
-  /// Before any call: what it listens with.
-  void open(NativeListener&& native) noexcept { native_ = std::move(native); }
+  /// Before any call: what it listens with, and where.
+  void open(NativeListener&& native, const LocalAddress& address) noexcept {
+    native_ = std::move(native);
+    address_ = address;
+  }
 
   std::shared_ptr<Connection> accept(const Wait& wait, std::error_code& ec);
   /// The same, but too_many_files_open is not the end: it tries again until the call ends.

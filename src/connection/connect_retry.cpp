@@ -5,22 +5,13 @@
 #include <algorithm>
 
 namespace localsocket::detail {
-namespace {
-
-bool is_supported(const ConnectOptions& options) noexcept {
-  const Trust trust = options.trust.value_or(Trust::anyone);
-  return options.type == Type::stream && !trust.account_name() && trust.who() != Trust::privileged;
-}
-
-}  // namespace
-
 bool ConnectRetry::begins(std::error_code& ec) noexcept {
   has_begun_ = true;
-  if (address_.is_unnamed()) {
-    ec = error(Operation::connect, Errc::invalid_address);
+  if (const std::error_code malformed = address_.error()) {
+    ec = malformed;
   } else if (options_.poll_interval <= std::chrono::milliseconds::zero()) {
     ec = error(Operation::connect, std::errc::invalid_argument);
-  } else if (!is_supported(options_)) {
+  } else if (options_.type != Type::stream) {
     ec = error(Operation::connect, std::errc::operation_not_supported);
   } else if (const Interruption why = call_.begin(); why != Interruption::none) {
     ec = error(Operation::connect, why);

@@ -24,6 +24,12 @@ class Connection {
   /// Before any call: what it is a connection of.
   void open(NativeStream&& native) noexcept { native_ = std::move(native); }
 
+  /// The same, of a client: and whom it has met.
+  void open(NativeStream&& native, const LocalAddress& peer) noexcept {
+    open(std::move(native));
+    peer_ = peer;
+  }
+
   /// Before any call: which of the two directions this end has.
   void restrict(bool reads, bool writes) noexcept;
 

@@ -116,11 +116,12 @@ std::error_code error(Operation operation, Errc condition) noexcept {
 
 void raise(const std::error_code& ec, std::string_view action, const LocalAddress& address) {
   std::string what(action);
-  if (!address.is_unnamed()) {
+  if (!address.text().empty()) {
     what += fmt::format(" \"{}\"", address.text());
     // An abstract name begins with a NUL, which ends a what(); its text says the same.
     const bool printable = address.native().find('\0') == std::string::npos;
-    if (printable && address.native() != address.text()) what += fmt::format(" ({})", address.native());
+    if (printable && !address.is_unnamed() && address.native() != address.text())
+      what += fmt::format(" ({})", address.native());
   }
   throw std::system_error(ec, what);
 }

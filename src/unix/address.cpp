@@ -3,45 +3,72 @@
 
 #include "backend.hpp"
 
+#include <climits>
 #include <filesystem>
 
 namespace localsocket::detail {
 namespace {
 
-std::string unless_too_long(std::string native, std::error_code& ec) {
-  if (native.size() <= unix_backend::longest_path) return native;
+using Natives = std::vector<NativeAddress>;
+
+// A path that is too long for a socket's address can still be had, on Linux: SocketDirectory.
+#if defined(__linux__)
+constexpr std::size_t longest_native = PATH_MAX - 1;
+#else
+constexpr std::size_t longest_native = unix_backend::longest_path;
+#endif
+
+// bind makes the last one if it has to.
+Natives user_natives(std::string_view name) {
+  Natives natives;
+  const std::vector<std::string> directories = unix_backend::runtime_directories();
+  for (const std::string& directory : directories) {
+    const bool is_usable = &directory == &directories.back() || unix_backend::is_good_directory(directory);
+    natives.push_back({fmt::format("{}/{}.sock", directory, name), is_usable});
+  }
+  return natives;
+}
+
+std::string native_path(std::string_view path, std::error_code& ec) {
+  if (path.ends_with('/')) ec = error(Operation::other, Errc::invalid_address);
+  if (ec || path.starts_with('/')) return std::string(path);
+  // Made absolute now: a later chdir must not move it.
+  const std::filesystem::path directory = std::filesystem::current_path(ec);
+  return ec ? std::string() : (directory / path).native();
+}
+
+std::string native_abstract([[maybe_unused]] std::string_view name, [[maybe_unused]] std::error_code& ec) {
+#if defined(__linux__)
+  if (name.size() < unix_backend::longest_path) return std::string(1, '\0').append(name);
   ec = error(Operation::other, std::errc::filename_too_long);
+#else
+  ec = error(Operation::other, Errc::invalid_address);
+#endif
   return {};
 }
 
 }  // namespace
 
-std::string native_name(std::string_view valid_name, std::error_code& ec) {
-  return unless_too_long(fmt::format("{}/{}.sock", unix_backend::runtime_directory(), valid_name), ec);
-}
-
-std::string native_path(std::string_view path, std::error_code& ec) {
-  if (path.ends_with('/')) {
-    ec = error(Operation::other, Errc::invalid_address);
-    return {};
+Natives native_addresses(AddressForm form, std::string_view rest, std::error_code& ec) {
+  Natives natives(1);
+  switch (form) {
+    case AddressForm::user_name:
+      natives = user_natives(rest);
+      break;
+    case AddressForm::machine_name:
+      natives.front().text = fmt::format("{}/{}.sock", unix_backend::machine_directory(), rest);
+      break;
+    case AddressForm::path:
+      natives.front().text = native_path(rest, ec);
+      break;
+    case AddressForm::abstract_name:
+      natives.front().text = native_abstract(rest, ec);
+      break;
   }
-  if (path.starts_with('/')) return unless_too_long(std::string(path), ec);
-  // Made absolute now: a later chdir must not move it.
-  const std::filesystem::path directory = std::filesystem::current_path(ec);
-  if (ec) return {};
-  return unless_too_long((directory / path).native(), ec);
-}
-
-std::string native_abstract([[maybe_unused]] std::string_view text_with_at, std::error_code& ec) {
-#if defined(__linux__)
-  if (text_with_at.size() > 1) {
-    std::string native(text_with_at);
-    native.front() = '\0';
-    return unless_too_long(std::move(native), ec);
+  for (const NativeAddress& native : natives) {
+    if (!ec && native.text.size() > longest_native) ec = error(Operation::other, std::errc::filename_too_long);
   }
-#endif
-  ec = error(Operation::other, Errc::invalid_address);
-  return {};
+  return natives;
 }
 
 }  // namespace localsocket::detail

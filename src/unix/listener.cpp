@@ -1,5 +1,6 @@
 #include "listener.hpp"
 
+#include "peer.hpp"
 #include "runtime_directory.hpp"
 #include "system.hpp"
 #include "wait.hpp"
@@ -7,11 +8,12 @@
 #include "backend.hpp"
 
 #include <utility>
+#include <vector>
 
 namespace localsocket::detail {
 
 std::error_code check_options(const LocalAddress& address, const ListenOptions& options) {
-  const bool is_abstract = address.native().front() == '\0';
+  const bool is_abstract = AddressAccess::parts(address).form == AddressForm::abstract_name;
   if (options.posix.mode.value_or(0) > 0777) return error(Operation::bind, std::errc::invalid_argument);
   // An abstract name cannot be renamed, replaced or protected.
   const bool can = !is_abstract || (options.existing != Existing::replace && !options.posix.mode);
@@ -26,6 +28,39 @@ void end_unused_direction(int client, Direction direction) noexcept {
   if (direction == Direction::duplex) return;
   const int unused = direction == Direction::client_to_server ? SHUT_WR : SHUT_RD;
   sys("shutdown", ::shutdown, client, unused);  // it fails for a client that has left, when both have ended (macOS)
+}
+
+struct Target {
+  std::size_t native;
+  BindTarget file;
+};
+
+/// Where an address may be bound: of a user's name the directories that are good, of which the fallback is made only if
+/// there is no other.
+std::vector<Target> targets_of(const AddressParts& parts, std::error_code& ec) {
+  std::vector<Target> targets;
+  for (std::size_t i = 0; i < parts.natives.size() && !ec; ++i) {
+    const std::string& path = parts.natives[i].text;
+    const bool is_last = i + 1 == parts.natives.size();
+    if (!is_last && !is_good_directory(path.substr(0, path.rfind('/')))) continue;
+    std::error_code problem;
+    SocketDirectory directory =
+        targets.empty() ? SocketDirectory::make(path, problem) : SocketDirectory::of(path, Operation::bind, problem);
+    if (!problem) {
+      targets.push_back({i, {path, std::move(directory)}});
+    } else if (targets.empty()) {
+      ec = problem;  // else what somebody has put into /tmp is in nobody's way
+    }
+  }
+  return targets;
+}
+
+void bind_abstract(int socket, const std::string& native, const ListenOptions& options, std::error_code& ec) noexcept {
+  const SocketAddress to(native);
+  if (sys("bind", ::bind, socket, to.get(), to.size) != 0 ||
+      sys("listen", ::listen, socket, backlog_of(options)) != 0) {
+    ec = last_error(Operation::bind);
+  }
 }
 
 }  // namespace
@@ -43,6 +78,8 @@ Listener& Listener::operator=(Listener&& other) noexcept {
     found_ = other.found_;
     direction_ = other.direction_;
     buffer_size_ = other.buffer_size_;
+    asks_who_comes_ = other.asks_who_comes_;
+    group_ = other.group_;
   }
   return *this;
 }
@@ -52,26 +89,31 @@ Listener::~Listener() {
   close();
 }
 
-Listener Listener::bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec) {
-  const std::string& native = address.native();
-  const FallbackDirectory directory = FallbackDirectory::make(native, ec);
+Listener Listener::bind(LocalAddress& address, const ListenOptions& options, std::error_code& ec) {
+  const AddressParts& parts = AddressAccess::parts(address);
+  std::optional<gid_t> group;
+  if (!options.group.empty()) group = group_of(options.group, ec);
+  if (ec) return {};
+  const bool is_abstract = parts.form == AddressForm::abstract_name;
+  std::vector<Target> targets;
+  if (!is_abstract) targets = targets_of(parts, ec);
   if (ec) return {};
   Listener listener(open_socket(SOCK_STREAM, ec).release());
   if (ec) return {};
   listener.direction_ = options.direction;
   listener.buffer_size_ = options.buffer_size;
-  if (native.front() != '\0') {
-    listener.file_ = SocketFile::bind(listener.handle(), native, options, ec);
+  listener.group_ = group;
+  listener.asks_who_comes_ = is_abstract && options.access != Access::everyone;
+  if (is_abstract) {
+    bind_abstract(listener.handle(), address.native(), options, ec);
   } else {
-    const SocketAddress to(native);
-    if (sys("bind", ::bind, listener.handle(), to.get(), to.size) != 0 ||
-        sys("listen", ::listen, listener.handle(), backlog_of(options)) != 0) {
-      ec = last_error(Operation::bind);
-    }
+    std::vector<BindTarget> files;
+    for (Target& target : targets) files.push_back(std::move(target.file));
+    std::size_t chosen = 0;
+    listener.file_ = SocketFile::bind(listener.handle(), files, options, group, chosen, ec);
+    AddressAccess::choose(address, targets[chosen].native);
   }
   if (!ec && !listener.make_accept_interruptible()) ec = last_error(Operation::bind);
-  // The file was made by its path: it may be in a directory that was put where ours has been.
-  if (!ec && !directory.is_still_named()) ec = error(Operation::bind, std::errc::permission_denied);
   if (ec) return {};
   return listener;
 }
@@ -128,20 +170,33 @@ int Listener::try_accept(Attempt attempt, bool is_inherited) noexcept {
   return client;
 }
 
-Stream Listener::accept(Call& call, std::error_code& ec) {
+int Listener::accept_one(Call& call, std::error_code& ec) {
   const bool is_inherited = maker_ != process_generation();
   const bool may_block = accept_has_timeout && !is_inherited && call.may_block_for(bounded_block);
-  const int accepted = static_cast<int>(transfer_within(
+  return static_cast<int>(transfer_within(
       call, handle(), {Operation::accept, POLLIN}, may_block ? Attempt::blocking : Attempt::nonblocking, ec,
       [] { return false; }, [&](Attempt attempt) { return try_accept(attempt, is_inherited); }));
-  if (accepted == -1) return {};
-  end_unused_direction(accepted, direction_);
+}
+
+bool Listener::lets_in(int client) const noexcept {
+  return !asks_who_comes_ || is_ours_or_roots(client) || (group_ && is_member(client, *group_));
+}
+
+Stream Listener::accept(Call& call, std::error_code& ec) {
+  Descriptor accepted(accept_one(call, ec));
+  while (accepted.is_open() && !lets_in(accepted.get())) {
+    accepted = Descriptor();
+    ec = error(Operation::accept, call.ended());
+    if (!ec) accepted = Descriptor(accept_one(call, ec));
+  }
+  if (!accepted.is_open()) return {};
+  end_unused_direction(accepted.get(), direction_);
   if (buffer_size_) {
     const int size = static_cast<int>(*buffer_size_);
     // Advice: what the system allows is what there is.
-    sys("setsockopt", ::setsockopt, accepted, SOL_SOCKET, SO_SNDBUF, &size, socklen_t{sizeof size});
+    sys("setsockopt", ::setsockopt, accepted.get(), SOL_SOCKET, SO_SNDBUF, &size, socklen_t{sizeof size});
   }
-  return Stream(accepted);
+  return Stream(accepted.release());
 }
 
 void Listener::withdraw() noexcept { file_.remove(); }

@@ -27,7 +27,7 @@ class Listener {
   /// Gives the address up as well, unless it was released: a bind that fails half-way leaves nothing behind.
   ~Listener();
 
-  static Listener bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec);
+  static Listener bind(LocalAddress& address, const ListenOptions& options, std::error_code& ec);
   static Listener adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec);
 
   Stream accept(Call& call, std::error_code& ec);
@@ -42,6 +42,8 @@ class Listener {
   bool make_accept_interruptible() noexcept;
   void restore_settings() noexcept;
   int try_accept(Attempt attempt, bool is_inherited) noexcept;
+  int accept_one(Call& call, std::error_code& ec);
+  bool lets_in(int client) const noexcept;
 
   std::atomic<int> socket_{-1};
   SocketFile file_;  // nothing for an abstract name, and for a socket that others have bound
@@ -53,6 +55,8 @@ class Listener {
   } found_;  // as they were before it was ours
   Direction direction_ = Direction::duplex;
   std::optional<std::size_t> buffer_size_;
+  bool asks_who_comes_ = false;  // an abstract name has no permissions
+  std::optional<gid_t> group_;
 };
 
 }  // namespace localsocket::detail::unix_backend

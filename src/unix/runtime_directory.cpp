@@ -1,114 +1,113 @@
 #include "runtime_directory.hpp"
 
-#include "socket_file.hpp"
-
+#include <algorithm>
+#include <climits>
 #include <cstdlib>
-#include <string_view>
 
 namespace localsocket::detail::unix_backend {
 namespace {
 
 constexpr std::string_view fallback_prefix = "/tmp/localsocket-";
+constexpr std::string_view login_prefix = "/run/user/";
 
 std::string fallback() { return fmt::format("{}{}", fallback_prefix, ::geteuid()); }
 
-/// The fallback, if the path is in it. Most paths are elsewhere, and told by their first bytes.
-std::string fallback_of(const std::string& path) {
-  if (!path.starts_with(fallback_prefix)) return {};
-  std::string directory = fallback();
-  return path.substr(0, path.rfind('/')) == directory ? directory : std::string();
+/// Empty unless it is set and absolute (XDG Base Directory Specification).
+std::string directory_in_environment() {
+  const char* const variable = std::getenv("XDG_RUNTIME_DIR");
+  if (variable == nullptr || *variable != '/') return {};
+  std::string directory(variable);
+  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  return directory;
 }
 
-bool is_directory_of_ours(const struct stat& status, mode_t forbidden) noexcept {
-  return S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() && (status.st_mode & forbidden) == 0;
+/// What the system itself gives a user: of a login where it has those (pam_systemd(8)), and on macOS the cache
+/// directory, because files of the temporary one are removed when nobody has used them for three days (confstr(3)).
+std::string directory_of_system() {
+#if defined(__linux__)
+  return fmt::format("{}{}", login_prefix, ::geteuid());
+#elif defined(__APPLE__)
+  char directory[PATH_MAX];
+  const std::size_t size = ::confstr(_CS_DARWIN_USER_CACHE_DIR, static_cast<char*>(directory), sizeof directory);
+  std::string result(static_cast<const char*>(directory), size > 1 && size <= sizeof directory ? size - 1 : 0);
+  while (result.size() > 1 && result.back() == '/') result.pop_back();
+  return result;
+#else
+  return {};
+#endif
 }
-
-bool is_private(const struct stat& status) noexcept { return is_directory_of_ours(status, S_IRWXG | S_IRWXO); }
 
 // lstat: a symbolic link could be turned elsewhere after we looked.
-bool look_at(const std::string& path, struct stat& status) noexcept {
-  return sys("lstat", ::lstat, path.c_str(), &status) == 0;
-}
+bool look_at(const char* path, struct stat& status) noexcept { return sys("lstat", ::lstat, path, &status) == 0; }
 
-// It need not be readable: whoever may enter it may open it by O_PATH (open(2)).
-#if defined(O_PATH)
-constexpr int directory_flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-#else
-constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-#endif
+constexpr mode_t others_write = S_IWGRP | S_IWOTH;
 
-Descriptor open_directory(const std::string& path) noexcept {
-  const auto open = [](const char* name, int flags) { return ::open(name, flags); };
-  return Descriptor(sys("open", open, path.c_str(), directory_flags));
-}
-
-/// A umask may have taken permissions of ours away, now or when it was made; it would be of no use to anybody then.
-void repair_permissions(const std::string& directory) noexcept {
+/// Of a directory that is no link.
+Maker maker_in(const char* directory) noexcept {
   struct stat status {};
-  const bool lacks = look_at(directory, status) && is_private(status) && (status.st_mode & S_IRWXU) != S_IRWXU;
-  if (lacks) sys("chmod", ::chmod, directory.c_str(), mode_t{S_IRWXU});
+  if (!look_at(directory, status) || !S_ISDIR(status.st_mode) || (status.st_mode & others_write) != 0) {
+    return Maker::anybody;
+  }
+  if (status.st_uid == 0) return Maker::root;
+  return status.st_uid == ::geteuid() ? Maker::ourselves : Maker::anybody;
+}
+
+// Looked at once: nobody but root can change it.
+bool is_roots(const char* directory) noexcept {
+  return maker_in("/") == Maker::root && maker_in(directory) == Maker::root;
+}
+
+bool is_directory(const char* path) noexcept {
+  struct stat status {};
+  return look_at(path, status) && S_ISDIR(status.st_mode);
+}
+
+bool is_in(const std::string& path, std::string_view directory) noexcept {
+  return path.starts_with(directory) && path.rfind('/') == directory.size();
 }
 
 }  // namespace
 
-std::string runtime_directory() {
-  const char* const variable = std::getenv("XDG_RUNTIME_DIR");
-  if (variable == nullptr || *variable != '/') return fallback();
-  std::string directory(variable);
-  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
-  struct stat status {};
-  const bool usable = look_at(directory, status) && is_directory_of_ours(status, S_IWGRP | S_IWOTH);
-  return usable ? directory : fallback();
-}
-
-FallbackDirectory FallbackDirectory::open(const std::string& path, Operation operation, std::error_code& ec) {
-  FallbackDirectory directory;
-  directory.name_ = fallback_of(path);
-  if (directory.name_.empty()) return directory;
-  directory.descriptor_ = open_directory(directory.name_);
-  struct stat status {};
-  if (!directory.is_open()) {
-    // What is no directory, or a link to one, is somebody's trap.
-    const bool is_trap = errno == ENOTDIR || errno == ELOOP;
-    ec = is_trap ? error(operation, std::errc::permission_denied) : last_error(operation);
-  } else if (sys("fstat", ::fstat, directory.descriptor_.get(), &status) != 0) {
-    ec = last_error(operation);
-  } else if (!is_private(status)) {
-    ec = error(operation, std::errc::permission_denied);
+std::vector<std::string> runtime_directories() {
+  std::vector<std::string> directories;
+  for (const std::string& directory : {directory_in_environment(), directory_of_system(), fallback()}) {
+    const bool is_known = std::find(directories.begin(), directories.end(), directory) != directories.end();
+    if (!directory.empty() && !is_known) directories.push_back(directory);
   }
-  return directory;
+  return directories;
 }
 
-FallbackDirectory FallbackDirectory::make(const std::string& path, std::error_code& ec) {
-  const std::string name = fallback_of(path);
-  if (name.empty()) return {};
-  if (sys("mkdir", ::mkdir, name.c_str(), mode_t{S_IRWXU}) != 0 && errno != EEXIST) {
-    ec = last_error(Operation::bind);
-    return {};
-  }
-  repair_permissions(name);
-  return open(path, Operation::bind, ec);
-}
-
-std::string FallbackDirectory::through([[maybe_unused]] const std::string& path) const {
-#if defined(__linux__)
-  std::string way = fmt::format("/proc/self/fd/{}{}", descriptor_.get(), path.substr(name_.size()));
-  if (way.size() <= longest_path) return way;
-#endif
-  return {};
-}
-
-bool FallbackDirectory::has(const std::string& path) const noexcept {
+bool is_good_directory(const std::string& path) noexcept {
   struct stat status {};
-  const char* const name = path.c_str() + name_.size() + 1;
-  return sys("fstatat", ::fstatat, descriptor_.get(), name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+  return look_at(path.c_str(), status) && S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() &&
+         (status.st_mode & others_write) == 0;
 }
 
-bool FallbackDirectory::is_still_named() const noexcept {
-  if (!is_open()) return true;
-  struct stat held {};
-  struct stat named {};
-  return sys("fstat", ::fstat, descriptor_.get(), &held) == 0 && look_at(name_, named) && FileId(held) == FileId(named);
+// Most paths are elsewhere, and told by their first bytes.
+bool is_in_fallback(const std::string& path) { return path.starts_with(fallback_prefix) && is_in(path, fallback()); }
+
+std::string_view machine_directory() noexcept {
+  static const bool has_run = is_directory("/run");
+  return has_run ? "/run" : "/var/run";
+}
+
+Maker maker_of_name(const std::string& path) noexcept {
+  if (path.starts_with(login_prefix)) {
+    static const bool is_safe = is_roots("/run") && is_roots("/run/user");
+    return is_safe ? Maker::ourselves : Maker::anybody;
+  }
+  if (!is_in(path, machine_directory())) return Maker::anybody;
+  static const bool is_safe =
+      machine_directory() == "/run" ? is_roots("/run") : is_roots("/var") && is_roots("/var/run");
+  return is_safe ? Maker::root : Maker::anybody;
+}
+
+bool only_root_or_we_can_write_to_directories_of(const std::string& path) {
+  if (maker_in("/") == Maker::anybody) return false;
+  for (std::size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
+    if (maker_in(path.substr(0, end).c_str()) == Maker::anybody) return false;
+  }
+  return true;
 }
 
 }  // namespace localsocket::detail::unix_backend

@@ -4,39 +4,31 @@
 #include "system.hpp"
 
 #include <string>
-#include <system_error>
+#include <string_view>
+#include <vector>
 
 namespace localsocket::detail::unix_backend {
 
-/// `$XDG_RUNTIME_DIR` when it is set, absolute, a directory of this user and not writable by others (XDG Base Directory
-/// Specification); else `/tmp/localsocket-<uid>`, whether it exists or not.
-std::string runtime_directory();
+/// The directories of this user's names, the best first; the last one is the fallback in /tmp.
+std::vector<std::string> runtime_directories();
 
-/// The directory `/tmp/localsocket-<uid>`, held open after it was looked at: in /tmp anybody may have made it first,
-/// and what is there now may be something else in a moment. Of a path that is elsewhere it is nothing, and checks
-/// nothing.
-class FallbackDirectory {
- public:
-  /// permission_denied unless it is our directory and nobody else's to enter; ENOENT, with the operation, if it is not
-  /// there.
-  static FallbackDirectory open(const std::string& path, Operation operation, std::error_code& ec);
-  /// The same, for bind: makes it if it is missing.
-  static FallbackDirectory make(const std::string& path, std::error_code& ec);
+/// Whether it is a directory, not a link, that is ours and that nobody else can write. Of the fallback, which bind may
+/// have to make, more is asked where it is opened (SocketDirectory).
+bool is_good_directory(const std::string& path) noexcept;
 
-  bool is_open() const noexcept { return descriptor_.is_open(); }
+/// Whether a path is in `/tmp/localsocket-<uid>`.
+bool is_in_fallback(const std::string& path);
 
-  /// The path of a file in it that leads through the descriptor; empty if there is no such way here.
-  std::string through(const std::string& path) const;
+/// `/run`, or `/var/run` where that is not there.
+std::string_view machine_directory() noexcept;
 
-  /// Whether there is a file in it, of that path's name; ENOENT if not.
-  bool has(const std::string& path) const noexcept;
+/// Who alone can have made a file, as the directories of its path prove it.
+enum class Maker { anybody, root, ourselves };
 
-  /// Whether its name still is this directory's. Also if there is nothing to check.
-  bool is_still_named() const noexcept;
+/// Without a system call: of a machine's name, and of a user's in `/run/user/<uid>`, which was found good.
+Maker maker_of_name(const std::string& path) noexcept;
 
- private:
-  std::string name_;
-  Descriptor descriptor_;
-};
+/// By a look at each directory.
+bool only_root_or_we_can_write_to_directories_of(const std::string& path);
 
 }  // namespace localsocket::detail::unix_backend

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
+#include <functional>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -23,20 +24,27 @@ std::string lock_path_of(const std::string& path) {
   return path.substr(0, name) + '.' + path.substr(name) + ".localsocket";
 }
 
+bool remove_file(const SocketDirectory& directory, const std::string& path) noexcept {
+  return sys("unlinkat", ::unlinkat, directory.descriptor(), directory.name_of(path), 0) == 0;
+}
+
 /// Keeps every other process that uses this library from binding or removing the same path, by a lock on a file beside
 /// it. The lock is held for microseconds, so whoever holds it longer is stopped or foreign, and is not waited for. The
 /// file goes away with the lock; one left by a killed process serves the next.
 class PathLock {
  public:
-  enum class If_held { wait, give_up };
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds longest_wait = 2s;
 
-  /// `path` of the lock's file must live as long as this. If somebody else has the lock, the error is address_in_use.
-  PathLock(const std::string& path, If_held if_held, std::error_code& ec) noexcept : path_(path) {
-    const auto give_up_at = std::chrono::steady_clock::now() + (if_held == If_held::wait ? longest_wait : 0ms);
+  /// The descriptor of the directory and the name must live as long as this. If somebody else has the lock until then,
+  /// the error is address_in_use.
+  PathLock(const SocketDirectory& directory, const std::string& path, Clock::time_point give_up_at,
+           std::error_code& ec) noexcept
+      : directory_(directory.descriptor()), name_(directory.name_of(path)) {
     for (auto pause = shortest_pause;; pause = std::min(2 * pause, longest_pause)) {
       locked_ = try_lock(ec);
       if (locked_ || ec) return;
-      if (std::chrono::steady_clock::now() >= give_up_at) {
+      if (Clock::now() >= give_up_at) {
         ec = error(Operation::bind, std::errc::address_in_use);
         return;
       }
@@ -47,11 +55,10 @@ class PathLock {
   PathLock& operator=(const PathLock&) = delete;
   ~PathLock() {
     std::error_code ignored;
-    if (locked_ && is_still_the_file(ignored)) sys("unlink", ::unlink, path_.c_str());
+    if (locked_ && is_still_the_file(ignored)) sys("unlinkat", ::unlinkat, directory_, name_, 0);
   }
 
  private:
-  static constexpr std::chrono::milliseconds longest_wait = 2s;
   static constexpr std::chrono::milliseconds shortest_pause = 1ms;
   static constexpr std::chrono::milliseconds longest_pause = 20ms;
 
@@ -68,14 +75,14 @@ class PathLock {
 
   // Nonblocking, because it may turn out to be a FIFO.
   bool open(std::error_code& ec) noexcept {
-    const auto create = [](const char* name, int flags, mode_t mode) { return ::open(name, flags, mode); };
+    const auto create = [](int at, const char* name, int how, mode_t mode) { return ::openat(at, name, how, mode); };
     constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
     struct stat status {};
-    if (!file_.open([&] { return sys("open", create, path_.c_str(), flags, mode_t{0600}); }) ||
+    if (!file_.open([&] { return sys("openat", create, directory_, name_, flags, mode_t{0600}); }) ||
         sys("fstat", ::fstat, file_.get(), &status) != 0) {
       ec = last_error(Operation::bind);
       // A symbolic link is nobody's lock; it was put there to lead us elsewhere.
-      const bool is_link = sys("lstat", ::lstat, path_.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+      const bool is_link = look_at(status) && S_ISLNK(status.st_mode);
       if (is_link) ec = error(Operation::bind, std::errc::permission_denied);
     } else if (status.st_uid != ::geteuid()) {
       ec = error(Operation::bind, std::errc::permission_denied);  // its owner could hold it for ever
@@ -91,82 +98,129 @@ class PathLock {
   bool is_still_the_file(std::error_code& ec) const noexcept {
     struct stat held {};
     struct stat named {};
-    if (sys("fstat", ::fstat, file_.get(), &held) == 0 && sys("lstat", ::lstat, path_.c_str(), &named) == 0) {
+    if (sys("fstat", ::fstat, file_.get(), &held) == 0 && look_at(named)) {
       return FileId(held) == FileId(named);
     }
     if (errno != ENOENT) ec = last_error(Operation::bind);
     return false;
   }
 
-  const std::string& path_;
+  bool look_at(struct stat& status) const noexcept {
+    return sys("fstatat", ::fstatat, directory_, name_, &status, AT_SYMLINK_NOFOLLOW) == 0;
+  }
+
+  const int directory_;
+  const char* const name_;
   UnsharedDescriptor file_;
   bool locked_ = false;
 };
 
-bool is_socket(const std::string& path) noexcept {
+/// The name under which a socket is made that cannot be bound by its own: one to be renamed over another, `<path>~`;
+/// and one whose name is too long for an address even by way of its directory.
+std::string made_as(const SocketDirectory& directory, const std::string& path) {
+  std::string beside = path + '~';
+  if (!directory.way_to_bind(beside).address.empty()) return beside;
+  const std::size_t name = path.rfind('/') + 1;
+  return fmt::format("{}.localsocket-{:016x}", path.substr(0, name), std::hash<std::string>()(path.substr(name)));
+}
+
+bool is_socket(const SocketDirectory& directory, const std::string& path) noexcept {
   struct stat status {};
-  return sys("lstat", ::lstat, path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+  return directory.look_at(path, status) && S_ISSOCK(status.st_mode);
 }
 
 /// Whether it is a socket that no process has open any more, or nothing at all by now. The probe is a datagram socket:
 /// to a live stream socket its connect fails with EPROTOTYPE (connect(2)), so that a listener never sees the probe as a
 /// client; ECONNREFUSED is left for the dead. A socket that is bound and does not listen yet is alive by this, which a
 /// stream probe could not tell.
-bool is_stale(const std::string& path, std::error_code& ec) noexcept {
+bool is_stale(const SocketDirectory& directory, const std::string& path, std::error_code& ec) {
   struct stat status {};
-  if (sys("lstat", ::lstat, path.c_str(), &status) != 0) {
+  if (!directory.look_at(path, status)) {
     if (errno != ENOENT) ec = last_error(Operation::bind);
     return !ec;
   }
   if (!S_ISSOCK(status.st_mode)) return false;
   const Descriptor probe = open_socket(SOCK_DGRAM, ec);
   if (ec) return false;
-  const SocketAddress to(path);
+  const Way way = directory.way_to(path, Operation::bind, ec);
+  if (ec) return false;
+  const SocketAddress to(way.address);
   return sys("connect", ::connect, probe.get(), to.get(), to.size) != 0 && errno == ECONNREFUSED;
 }
 
-bool bind_to(int socket, const std::string& path) noexcept {
-  const SocketAddress to(path);
-  return sys("bind", ::bind, socket, to.get(), to.size) == 0;
+void bind_to(int socket, const SocketDirectory& directory, const std::string& path, std::error_code& ec) {
+  const Way way = directory.way_to_bind(path);
+  const SocketAddress to(way.address);
+  if (sys("bind", ::bind, socket, to.get(), to.size) == 0) return;
+  ec = last_error(Operation::bind);
+  if (way.leads_through_proc() && !has_proc()) ec = error(Operation::bind, std::errc::filename_too_long);
 }
 
 /// Binds to a path that is free, or that a dead listener has left. The lock keeps our own kind away; a foreign program
 /// that is faster again and again has the path.
-void bind_unless_alive(int socket, const std::string& path, Existing existing, std::error_code& ec) noexcept {
-  for (int attempts_left = 3; !bind_to(socket, path); --attempts_left) {
-    ec = last_error(Operation::bind);
+void bind_unless_alive(int socket, const SocketDirectory& directory, const std::string& path, Existing existing,
+                       std::error_code& ec) {
+  for (int attempts_left = 3;; --attempts_left) {
+    ec.clear();
+    bind_to(socket, directory, path, ec);
     if (ec != std::errc::address_in_use || existing == Existing::fail || attempts_left == 0) return;
     std::error_code unknown;
-    if (!is_stale(path, unknown)) {
+    if (!is_stale(directory, path, unknown)) {
       if (unknown) ec = unknown;
       return;
     }
     // In a sticky directory it may be somebody else's to remove.
-    if (sys("unlink", ::unlink, path.c_str()) != 0 && errno != ENOENT) {
+    if (!remove_file(directory, path) && errno != ENOENT) {
       ec = last_error(Operation::bind);
       return;
     }
-    ec.clear();
   }
+}
+
+mode_t mode_of(const ListenOptions& options) noexcept {
+  if (options.posix.mode) return static_cast<mode_t>(*options.posix.mode);
+  if (options.access == Access::everyone) return 0666;
+  return options.group.empty() ? 0600 : 0660;
 }
 
 /// Sets who may connect, before anybody can: until listen, connects are refused. Not fchmod, which the umask weakens
 /// before bind and which does nothing to the file after it.
-void open_for_business(int socket, const std::string& path, const ListenOptions& options,
-                       std::error_code& ec) noexcept {
-  const auto mode = static_cast<mode_t>(options.posix.mode.value_or(options.access == Access::everyone ? 0666 : 0600));
-  if (sys("chmod", ::chmod, path.c_str(), mode) != 0 || sys("listen", ::listen, socket, backlog_of(options)) != 0) {
-    ec = last_error(Operation::bind);
+bool let_in(const SocketDirectory& directory, const std::string& path, mode_t mode,
+            std::optional<gid_t> group) noexcept {
+  const int at = directory.descriptor();
+  const char* const name = directory.name_of(path);
+  constexpr auto same_owner = static_cast<uid_t>(-1);
+  return (!group || sys("fchownat", ::fchownat, at, name, same_owner, *group, AT_SYMLINK_NOFOLLOW) == 0) &&
+         sys("fchmodat", ::fchmodat, at, name, mode, 0) == 0;
+}
+
+/// Gives a socket its own name: instead of the one that has it, or if it is free.
+bool give_name(const SocketDirectory& directory, const std::string& made, const std::string& path,
+               bool replaces) noexcept {
+  const int at = directory.descriptor();
+  const char* const from = directory.name_of(made);
+  const char* const to = directory.name_of(path);
+  if (replaces) return sys("renameat", ::renameat, at, from, at, to) == 0;
+  return sys("linkat", ::linkat, at, from, at, to, 0) == 0 && remove_file(directory, made);
+}
+
+/// Which of several to bind: the first one, or, to be replaced, the one where somebody listens.
+std::size_t choose(const std::vector<BindTarget>& targets, Existing existing, std::error_code& ec) {
+  std::size_t chosen = 0;
+  for (std::size_t i = targets.size(); targets.size() > 1 && i-- > 0;) {
+    const auto& [path, directory] = targets[i];
+    const bool is_alive = is_socket(directory, path) && !is_stale(directory, path, ec);
+    if (is_alive && !ec && existing != Existing::replace) ec = error(Operation::bind, std::errc::address_in_use);
+    if (ec) break;
+    if (is_alive) chosen = i;
   }
+  return chosen;
 }
 
 }  // namespace
 
-FileId::FileId(const struct stat& status) noexcept
-    : device(static_cast<std::uint64_t>(status.st_dev)), inode(static_cast<std::uint64_t>(status.st_ino)) {}
-
 SocketFile& SocketFile::operator=(SocketFile&& other) noexcept {
-  path_ = std::move(other.path_);
+  at_ = std::move(other.at_);
   lock_path_ = std::move(other.lock_path_);
   id_ = other.id_;
   maker_ = other.maker_;
@@ -175,40 +229,63 @@ SocketFile& SocketFile::operator=(SocketFile&& other) noexcept {
 }
 
 // All the memory that it will ever need: what comes after a bind, and remove(), must not fail for want of it.
-SocketFile::SocketFile(const std::string& path)
-    : path_(path), lock_path_(lock_path_of(path)), maker_(process_generation()) {}
+SocketFile::SocketFile(BindTarget&& target)
+    : at_(std::move(target)), lock_path_(lock_path_of(at_.path)), maker_(process_generation()) {}
 
-SocketFile SocketFile::bind(int socket, const std::string& path, const ListenOptions& options, std::error_code& ec) {
-  SocketFile file(path);
-  const std::string beside = path + '~';
-  const PathLock lock(file.lock_path_, PathLock::If_held::wait, ec);
+SocketFile SocketFile::bind(int socket, std::vector<BindTarget>& targets, const ListenOptions& options,
+                            std::optional<gid_t> group, std::size_t& chosen, std::error_code& ec) {
+  SocketFile file;  // outlives the locks, which use its directory
+  const auto give_up_at = PathLock::Clock::now() + PathLock::longest_wait;
+  std::vector<std::string> names;
+  for (const BindTarget& target : targets) names.push_back(lock_path_of(target.path));
+  // Everybody takes them in the same order.
+  std::vector<std::unique_ptr<PathLock>> locks;
+  for (std::size_t i = 0; i < targets.size() && !ec; ++i) {
+    locks.push_back(std::make_unique<PathLock>(targets[i].directory, names[i], give_up_at, ec));
+  }
+  if (!ec) chosen = choose(targets, options.existing, ec);
   if (ec) return file;
+  file = SocketFile(std::move(targets[chosen]));
+  file.make(socket, options, group, ec);
+  return file;
+}
 
+// With the lock of its path held.
+void SocketFile::make(int socket, const ListenOptions& options, std::optional<gid_t> group, std::error_code& ec) {
+  const auto& [path, directory] = at_;
   // To replace a live one, the socket is made ready beside its path and renamed: clients meet the old one or the new
   // one.
-  const bool replaces = options.existing == Existing::replace && is_socket(path);
-  const std::string& bound = replaces ? beside : path;
+  const bool replaces = options.existing == Existing::replace && is_socket(directory, path);
+  const bool has_own_name = !replaces && !directory.way_to_bind(path).address.empty();
+  const std::string made = has_own_name ? path : made_as(directory, path);
   // Somebody else may listen at that very name: it is a path like any other.
-  const std::string beside_lock_path = lock_path_of(beside);
-  std::optional<PathLock> beside_lock;
-  if (replaces) beside_lock.emplace(beside_lock_path, PathLock::If_held::wait, ec);
-  if (ec) return file;
-  if (bound.size() > longest_path) ec = error(Operation::bind, std::errc::filename_too_long);
-  if (!ec) bind_unless_alive(socket, bound, options.existing, ec);
-  if (ec) return file;
-
-  open_for_business(socket, bound, options, ec);
-  struct stat status {};
-  if (!ec && sys("lstat", ::lstat, bound.c_str(), &status) != 0) ec = last_error(Operation::bind);
-  if (!ec && replaces && sys("rename", ::rename, bound.c_str(), path.c_str()) != 0) ec = last_error(Operation::bind);
+  const std::string made_lock_path = lock_path_of(made);
+  std::optional<PathLock> made_lock;
+  if (!has_own_name) made_lock.emplace(directory, made_lock_path, PathLock::Clock::now() + PathLock::longest_wait, ec);
+  if (!ec && directory.way_to_bind(made).address.empty()) ec = error(Operation::bind, std::errc::filename_too_long);
+  if (!ec) bind_unless_alive(socket, directory, made, has_own_name ? options.existing : Existing::reclaim_stale, ec);
+  if (ec) return;
+  open_for_business(socket, made, options, group, ec);
+  if (!ec && !has_own_name && !give_name(directory, made, path, replaces)) ec = last_error(Operation::bind);
   if (ec) {
-    sys("unlink", ::unlink, bound.c_str());
-    return file;
+    remove_file(directory, made);
+    return;
   }
+  owned_ = true;
+}
+
+void SocketFile::open_for_business(int socket, const std::string& made, const ListenOptions& options,
+                                   std::optional<gid_t> group, std::error_code& ec) noexcept {
+  const SocketDirectory& directory = at_.directory;
+  struct stat status {};
   // Of the path: fstat of a socket tells about something else (stat(2) on sockfs).
-  file.id_ = FileId(status);
-  file.owned_ = true;
-  return file;
+  if (!directory.look_at(made, status) || !let_in(directory, made, mode_of(options), group) ||
+      sys("listen", ::listen, socket, backlog_of(options)) != 0) {
+    ec = last_error(Operation::bind);
+  }
+  id_ = FileId(status);
+  // It was bound by its path: that may be in a directory that was put where ours has been.
+  if (!directory.is_still_named()) ec = error(Operation::bind, std::errc::permission_denied);
 }
 
 void SocketFile::remove() noexcept {
@@ -216,11 +293,11 @@ void SocketFile::remove() noexcept {
   // Without the lock somebody else may be about to take the path: what we leave behind is a stale socket, which the
   // next bind reclaims.
   std::error_code ec;
-  const PathLock lock(lock_path_, PathLock::If_held::give_up, ec);
+  const PathLock lock(at_.directory, lock_path_, PathLock::Clock::time_point::min(), ec);
   if (ec) return;
   struct stat status {};
-  const bool ours = sys("lstat", ::lstat, path_.c_str(), &status) == 0 && FileId(status) == id_;
-  if (ours) sys("unlink", ::unlink, path_.c_str());
+  const bool ours = at_.directory.look_at(at_.path, status) && FileId(status) == id_;
+  if (ours) remove_file(at_.directory, at_.path);
 }
 
 }  // namespace localsocket::detail::unix_backend

@@ -1,24 +1,23 @@
 // The file of a listening socket: made, taken over from the dead, removed, without ever touching somebody else's.
 #pragma once
 
+#include "socket_directory.hpp"
+
 #include <localsocket/options.hpp>
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <system_error>
-
-struct stat;
+#include <vector>
 
 namespace localsocket::detail::unix_backend {
 
-/// What tells a file from another that has its name.
-struct FileId {
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-  FileId() noexcept = default;
-  explicit FileId(const struct stat& status) noexcept;
-  bool operator==(const FileId&) const = default;
+/// A path that a listener may bind, and its directory.
+struct BindTarget {
+  std::string path;
+  SocketDirectory directory;
 };
 
 class SocketFile {
@@ -27,9 +26,11 @@ class SocketFile {
   SocketFile(SocketFile&& other) noexcept { *this = static_cast<SocketFile&&>(other); }
   SocketFile& operator=(SocketFile&& other) noexcept;
 
-  /// Binds `socket` to `path` and makes it listen, as `options` say; nothing is left behind on error. Takes two seconds
-  /// at most, however long somebody else holds the path's lock.
-  static SocketFile bind(int socket, const std::string& path, const ListenOptions& options, std::error_code& ec);
+  /// Binds `socket` to the first of the targets, if nobody listens at any, and makes it listen, as `options` and the
+  /// group say; to replace a listener, to the one where it is. `chosen` says which. Nothing is left behind on error.
+  /// Takes two seconds at most, however long somebody else holds a path's lock.
+  static SocketFile bind(int socket, std::vector<BindTarget>& targets, const ListenOptions& options,
+                         std::optional<gid_t> group, std::size_t& chosen, std::error_code& ec);
 
   /// Removes the file if it still is the one that bind made. Once, and never in a child made by fork.
   void remove() noexcept;
@@ -37,9 +38,12 @@ class SocketFile {
   void disown() noexcept { owned_ = false; }
 
  private:
-  explicit SocketFile(const std::string& path);
+  explicit SocketFile(BindTarget&& target);
+  void make(int socket, const ListenOptions& options, std::optional<gid_t> group, std::error_code& ec);
+  void open_for_business(int socket, const std::string& made, const ListenOptions& options, std::optional<gid_t> group,
+                         std::error_code& ec) noexcept;
 
-  std::string path_;
+  BindTarget at_;
   std::string lock_path_;
   FileId id_;
   std::uint32_t maker_ = 0;  // the process that bound it

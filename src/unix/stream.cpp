@@ -2,6 +2,7 @@
 
 #include "peer.hpp"
 #include "runtime_directory.hpp"
+#include "socket_directory.hpp"
 #include "system.hpp"
 #include "wait.hpp"
 
@@ -48,13 +49,6 @@ int take_socket_error(int socket) noexcept {
   socklen_t size = sizeof error;
   sys("getsockopt", ::getsockopt, socket, SOL_SOCKET, SO_ERROR, static_cast<void*>(&error), &size);
   return error;
-}
-
-/// Refuses a listener that is not what the options ask for.
-void check_listener(int socket, const ConnectOptions& options, std::error_code& ec) noexcept {
-  if (options.trust != Trust::same_user) return;
-  const PeerIdentity owner = peer_of(socket, ec);
-  if (!ec && !is_current_user(owner)) ec = error(Operation::connect, std::errc::permission_denied);
 }
 
 struct Message {
@@ -200,19 +194,19 @@ bool Stream::connect_to(const std::string& native) noexcept {
   return false;
 }
 
-Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
-  const std::string& native = address.native();
-  const FallbackDirectory directory = FallbackDirectory::open(native, Operation::connect, ec);
-  if (ec) return {};
-  Stream stream(open_socket(SOCK_STREAM | nonblocking_connect, ec).release());
-  if (ec) return {};
-  stream.is_nonblocking_.store(nonblocking_connect != 0, std::memory_order_relaxed);
-  const std::string way = directory.is_open() ? directory.through(native) : std::string();
-  bool is_connected = stream.connect_to(way.empty() ? native : way);
-  bool is_by_path = way.empty();
-  if (!is_connected && !is_by_path && errno == ENOENT && directory.has(native)) {
-    is_by_path = true;  // there is no /proc
-    is_connected = stream.connect_to(native);
+void Stream::meet(const NativeAddress& native, const SocketDirectory& directory, AddressForm form, const Trust& trust,
+                  std::error_code& ec) {
+  const Way way = directory.way_to(native.text, Operation::connect, ec);
+  if (ec) return;
+  bool is_by_path = !way.leads_through_proc();
+  bool is_connected = connect_to(way.address);
+  if (!is_connected && errno == ENOENT && !is_by_path && !has_proc()) {
+    if (native.text.size() > longest_path) {
+      ec = error(Operation::connect, std::errc::filename_too_long);
+      return;
+    }
+    is_by_path = true;
+    is_connected = connect_to(native.text);
   }
   if (!is_connected) {
     // A signal came while it waited for room: as if there was none, so that the caller looks at the clock and tries
@@ -221,10 +215,42 @@ Stream Stream::connect(const LocalAddress& address, const ConnectOptions& option
   } else if (is_by_path && !directory.is_still_named()) {
     ec = error(Operation::connect, std::errc::permission_denied);
   } else {
-    check_listener(stream.socket(), options, ec);
+    Maker maker = Maker::anybody;
+    if (form == AddressForm::user_name || form == AddressForm::machine_name) {
+      maker = directory.is_fallback() ? Maker::ourselves : maker_of_name(native.text);
+    }
+    check_trust(socket(), trust, maker, native.text, ec);
   }
+}
+
+// A user's name is looked for in each good directory: first in those that were good when the address was made, which
+// costs nothing, and then in what has become good since.
+Stream Stream::connect(LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
+  const AddressParts& parts = AddressAccess::parts(address);
+  const Trust trust = trust_of(address, options);
+  Stream stream(open_socket(SOCK_STREAM | nonblocking_connect, ec).release());
   if (ec) return {};
-  return stream;
+  stream.is_nonblocking_.store(nonblocking_connect != 0, std::memory_order_relaxed);
+  std::error_code nobody;
+  for (const bool was_usable : {true, false}) {
+    for (std::size_t i = 0; i < parts.natives.size(); ++i) {
+      const NativeAddress& native = parts.natives[i];
+      if (native.is_usable != was_usable) continue;
+      if (!was_usable && !is_good_directory(native.text.substr(0, native.text.rfind('/')))) continue;
+      ec.clear();
+      const SocketDirectory directory = SocketDirectory::of(native.text, Operation::connect, ec);
+      if (ec && nobody) continue;  // what somebody has put into /tmp is in nobody's way
+      if (!ec) stream.meet(native, directory, parts.form, trust, ec);
+      if (!ec) {
+        AddressAccess::choose(address, i);
+        return stream;
+      }
+      if (ec != std::errc::connection_refused) return {};
+      nobody = ec;
+    }
+  }
+  ec = nobody;
+  return {};
 }
 
 void Stream::await_capacity(const LocalAddress&, Call&, Clock::duration) noexcept {
@@ -321,8 +347,7 @@ Stream Stream::duplicate(std::error_code& ec) const noexcept {
 PeerIdentity Stream::peer(std::error_code& ec) const noexcept { return peer_of(socket(), ec); }
 
 // A child knows nothing of bounded blocks: release() takes the socket time-out off again.
-NativeHandle Stream::connect_for_child(const LocalAddress& address, const ConnectOptions& options,
-                                       std::error_code& ec) {
+NativeHandle Stream::connect_for_child(LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
   return connect(address, options, ec).release();
 }
 

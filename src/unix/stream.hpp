@@ -6,8 +6,10 @@
 #include <localsocket/peer.hpp>
 #include <localsocket/platform.hpp>
 
+#include "core/address_parts.hpp"
 #include "core/buffers.hpp"
 #include "core/gate.hpp"
+#include "socket_directory.hpp"
 #include "system.hpp"
 
 #include <atomic>
@@ -57,9 +59,8 @@ class Stream {
   }
   ~Stream() { close(); }
 
-  static Stream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
-  static NativeHandle connect_for_child(const LocalAddress& address, const ConnectOptions& options,
-                                        std::error_code& ec);
+  static Stream connect(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
+  static NativeHandle connect_for_child(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
   static std::size_t write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
                                      std::error_code& ec);
   static void await_capacity(const LocalAddress& address, Call& call, Clock::duration time) noexcept;
@@ -83,6 +84,8 @@ class Stream {
   void take(Stream& other) noexcept;
   int socket() const noexcept { return socket_.load(std::memory_order_relaxed); }
   bool connect_to(const std::string& native) noexcept;
+  void meet(const NativeAddress& native, const SocketDirectory& directory, AddressForm form, const Trust& trust,
+            std::error_code& ec);
   void make_blocking() noexcept;
   void make_as_found() noexcept;
   bool bound_blocking(BlockingBound& bound, int timeout_option) noexcept;

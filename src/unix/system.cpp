@@ -158,8 +158,10 @@ int socket_option(int socket, int option) noexcept {
 // connected.
 #if defined(__linux__)
 constexpr bool peer_name_outlives_peer = true;
+constexpr bool path_ends_with_nul = true;
 #else
 constexpr bool peer_name_outlives_peer = false;
+constexpr bool path_ends_with_nul = false;
 #endif
 
 bool has_peer(int socket) noexcept {
@@ -184,11 +186,16 @@ std::error_code check_socket(int socket, bool should_listen) noexcept {
 }
 
 SocketAddress::SocketAddress(const std::string& native) noexcept {
-  storage.sun_family = AF_UNIX;
-  std::memcpy(static_cast<char*>(storage.sun_path), native.data(), native.size());
-  // An abstract name is as long as it says; a path ends with a NUL (unix(7)).
-  const bool is_path = native.front() != '\0';
-  size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + native.size() + (is_path ? 1 : 0));
+  char* const bytes = static_cast<char*>(storage);
+  std::memcpy(bytes + offsetof(sockaddr_un, sun_path), native.data(), native.size());
+  // An abstract name is as long as it says; a path ends with a NUL (unix(7)), which the BSDs do not ask for.
+  const bool has_nul = native.front() != '\0' && path_ends_with_nul;
+  size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + native.size() + (has_nul ? 1 : 0));
+#if !defined(__linux__)
+  bytes[offsetof(sockaddr_un, sun_len)] = static_cast<char>(size);
+#endif
+  constexpr sa_family_t family = AF_UNIX;
+  std::memcpy(bytes + offsetof(sockaddr_un, sun_family), &family, sizeof family);
 }
 
 }  // namespace unix_backend

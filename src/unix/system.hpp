@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -131,14 +132,20 @@ bool get_socket_timeout(int socket, int option, timeval& time) noexcept;
 /// when it should not (or the other way round), or is not connected.
 std::error_code check_socket(int socket, bool should_listen) noexcept;
 
+#if defined(__linux__)
+/// sun_path with its NUL: 108 bytes (unix(7)).
+inline constexpr std::size_t longest_path = sizeof(sockaddr_un{}.sun_path) - 1;
+#else
+/// sun_path has 104 bytes there, but the kernel takes as many as sun_len, which is one byte, can count with what is
+/// before them (macOS: unp_bind and unp_connect in uipc_usrreq.c).
+inline constexpr std::size_t longest_path = 253;
+#endif
+
 struct SocketAddress {
-  sockaddr_un storage{};
+  alignas(sockaddr_un) char storage[offsetof(sockaddr_un, sun_path) + longest_path + 1]{};
   socklen_t size = 0;
   explicit SocketAddress(const std::string& native) noexcept;
-  const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
+  const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(static_cast<const char*>(storage)); }
 };
-
-/// sun_path with its NUL: 108 bytes on Linux (unix(7)), 104 on macOS and the BSDs (unix(4)).
-inline constexpr std::size_t longest_path = sizeof(sockaddr_un{}.sun_path) - 1;
 
 }  // namespace localsocket::detail::unix_backend

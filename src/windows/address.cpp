@@ -1,3 +1,4 @@
+#include "account.hpp"
 #include "pipe.hpp"
 #include "system.hpp"
 
@@ -23,12 +24,7 @@ bool is_pipe_path(std::wstring_view path) noexcept {
                                 static_cast<int>(middle.size()), TRUE) == CSTR_EQUAL;
 }
 
-}  // namespace
-
-std::string native_name(std::string_view valid_name, std::error_code&) {
-  return std::string(windows_backend::local_prefix).append(valid_name);
-}
-
+// Checked as it was given: the pipe's own prefix and the user's SID fit 256 characters with every valid name.
 std::string native_path(std::string_view path, std::error_code& ec) {
   const std::wstring wide = windows_backend::to_wide(path);
   if (!is_pipe_path(wide)) {
@@ -36,12 +32,29 @@ std::string native_path(std::string_view path, std::error_code& ec) {
   } else if (wide.size() > longest_name) {
     ec = error(Operation::other, std::errc::filename_too_long);
   }
-  return ec ? std::string() : std::string(path);
+  return std::string(path);
 }
 
-std::string native_abstract(std::string_view, std::error_code& ec) {
-  ec = error(Operation::other, Errc::invalid_address);  // Linux has abstract names
-  return {};
+}  // namespace
+
+std::vector<NativeAddress> native_addresses(AddressForm form, std::string_view rest, std::error_code& ec) {
+  std::vector<NativeAddress> natives(1);
+  std::string& native = natives.front().text;
+  switch (form) {
+    case AddressForm::user_name:
+      native = fmt::format("{}{}.{}", windows_backend::local_prefix, rest, windows_backend::current_user(ec));
+      break;
+    case AddressForm::machine_name:
+      native = fmt::format("{}{}", windows_backend::local_prefix, rest);
+      break;
+    case AddressForm::path:
+      native = native_path(rest, ec);
+      break;
+    case AddressForm::abstract_name:
+      ec = error(Operation::other, Errc::invalid_address);  // Linux has abstract names
+      break;
+  }
+  return natives;
 }
 
 }  // namespace localsocket::detail

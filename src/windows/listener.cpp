@@ -224,7 +224,7 @@ Listener::Listener(Listener&& other) noexcept = default;
 Listener& Listener::operator=(Listener&& other) noexcept = default;
 Listener::~Listener() = default;
 
-Listener Listener::bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec) {
+Listener Listener::bind(LocalAddress& address, const ListenOptions& options, std::error_code& ec) {
   if (!address.native().starts_with(R"(\\.\)")) {
     ec = error(Operation::bind, Errc::invalid_address);  // a pipe is served on its own host only
     return {};

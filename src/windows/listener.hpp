@@ -20,7 +20,7 @@ class Listener {
   Listener& operator=(Listener&& other) noexcept;
   ~Listener();
 
-  static Listener bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec);
+  static Listener bind(LocalAddress& address, const ListenOptions& options, std::error_code& ec);
   static Listener adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec);
 
   Stream accept(Call& call, std::error_code& ec);

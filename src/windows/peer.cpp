@@ -1,5 +1,6 @@
 #include "peer.hpp"
 
+#include "account.hpp"
 #include "overlapped.hpp"
 #include "pipe.hpp"
 
@@ -21,24 +22,8 @@ void close_handle(NativeHandle handle) noexcept { const windows_backend::Handle 
 namespace windows_backend {
 namespace {
 
-std::string text_of(PSID sid, std::error_code& ec) {
-  wchar_t* text = nullptr;
-  if (!::ConvertSidToStringSidW(sid, &text)) {
-    ec = last_error(Operation::other);
-    return {};
-  }
-  const std::unique_ptr<void, decltype(&::LocalFree)> freer(text, &::LocalFree);
-  return to_utf8(text);
-}
-
-std::string user_of(HANDLE token, std::error_code& ec) {
-  alignas(TOKEN_USER) std::byte buffer[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
-  DWORD size = sizeof buffer;
-  if (!sys("GetTokenInformation", ::GetTokenInformation, token, TokenUser, static_cast<void*>(buffer), size, &size)) {
-    ec = last_error(Operation::other);
-    return {};
-  }
-  return text_of(reinterpret_cast<const TOKEN_USER*>(buffer)->User.Sid, ec);
+bool is_privileged(PSID sid) noexcept {
+  return ::IsWellKnownSid(sid, WinLocalSystemSid) || ::IsWellKnownSid(sid, WinBuiltinAdministratorsSid);
 }
 
 struct ClientToken {
@@ -117,32 +102,78 @@ void identify_client(HANDLE pipe, DWORD process, PeerIdentity& peer, std::error_
   }
 }
 
+/// What the system keeps with a pipe's name.
+class PipeSecurity {
+ public:
+  PipeSecurity(HANDLE pipe, SECURITY_INFORMATION what, std::error_code& ec) noexcept {
+    void* descriptor = nullptr;
+    const DWORD result = sys("GetSecurityInfo", ::GetSecurityInfo, pipe, SE_KERNEL_OBJECT, what, &owner_,
+                             static_cast<PSID*>(nullptr), &dacl_, static_cast<PACL*>(nullptr), &descriptor);
+    descriptor_.reset(descriptor);
+    if (result != ERROR_SUCCESS || owner_ == nullptr) {
+      ec = native_error(Operation::other, static_cast<int>(result != ERROR_SUCCESS ? result : ERROR_ACCESS_DENIED));
+    }
+  }
+
+  PSID owner() const noexcept { return owner_; }
+
+  /// Whether nobody but the owner, SYSTEM and the administrators can serve the name: whoever may make instances of the
+  /// pipe does so under the owner's name. Without an access list everybody may.
+  bool is_owners_alone() const noexcept {
+    if (dacl_ == nullptr) return false;
+    for (DWORD i = 0; i < dacl_->AceCount; ++i) {
+      void* entry = nullptr;
+      if (!::GetAce(dacl_, i, &entry) || lets_others_serve(entry)) return false;
+    }
+    return true;
+  }
+
+ private:
+  struct LocalFreer {
+    void operator()(void* memory) const noexcept { ::LocalFree(memory); }
+  };
+
+  bool lets_others_serve(const void* entry) const noexcept {
+    // Whoever may change the list or the owner can give himself the rest.
+    constexpr ACCESS_MASK to_serve = FILE_CREATE_PIPE_INSTANCE | WRITE_DAC | WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL;
+    const auto* const header = static_cast<const ACE_HEADER*>(entry);
+    if ((header->AceFlags & INHERIT_ONLY_ACE) != 0) return false;
+    switch (header->AceType) {
+      case ACCESS_DENIED_ACE_TYPE:
+      case ACCESS_DENIED_CALLBACK_ACE_TYPE:
+        return false;
+      case ACCESS_ALLOWED_ACE_TYPE:
+      case ACCESS_ALLOWED_CALLBACK_ACE_TYPE:
+        break;  // both begin in the same way
+      default:
+        return true;  // no kind that a pipe is known to have
+    }
+    const auto* const allowed = static_cast<const ACCESS_ALLOWED_ACE*>(entry);
+    PSID const who = const_cast<DWORD*>(&allowed->SidStart);  // no Win32 function takes a const one
+    const bool is_served_by_us =
+        ::EqualSid(who, owner_) || ::IsWellKnownSid(who, WinCreatorOwnerRightsSid) || is_privileged(who);
+    return !is_served_by_us && (allowed->Mask & to_serve) != 0;
+  }
+
+  PSID owner_ = nullptr;
+  PACL dacl_ = nullptr;
+  std::unique_ptr<void, LocalFreer> descriptor_;
+};
+
 /// Of a listener: whom the pipe belongs to.
 std::string owner_of(HANDLE pipe, std::error_code& ec) {
-  PSID owner = nullptr;
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  const DWORD result = sys("GetSecurityInfo", ::GetSecurityInfo, pipe, SE_KERNEL_OBJECT,
-                           SECURITY_INFORMATION{OWNER_SECURITY_INFORMATION}, &owner, static_cast<PSID*>(nullptr),
-                           static_cast<PACL*>(nullptr), static_cast<PACL*>(nullptr), &descriptor);
-  const std::unique_ptr<void, decltype(&::LocalFree)> freer(descriptor, &::LocalFree);
-  if (result != ERROR_SUCCESS || owner == nullptr) {
-    ec = native_error(Operation::other, static_cast<int>(result != ERROR_SUCCESS ? result : ERROR_ACCESS_DENIED));
-    return {};
-  }
-  return text_of(owner, ec);
+  const PipeSecurity security(pipe, OWNER_SECURITY_INFORMATION, ec);
+  return ec ? std::string() : text_of(security.owner(), ec);
+}
+
+bool is_trusted(PSID owner, const Trust& trust, std::error_code& ec) {
+  if (!trust.account_name() && trust.who() == Trust::privileged && is_privileged(owner)) return true;
+  const std::string expected =
+      trust.account_name() ? sid_of_account(*trust.account_name(), Operation::connect, ec) : current_user(ec);
+  return !ec && text_of(owner, ec) == expected;
 }
 
 }  // namespace
-
-std::string current_user(std::error_code& ec) {
-  HANDLE raw = nullptr;
-  if (!sys("OpenProcessToken", ::OpenProcessToken, ::GetCurrentProcess(), DWORD{TOKEN_QUERY}, &raw)) {
-    ec = last_error(Operation::other);
-    return {};
-  }
-  const Handle token(raw);
-  return user_of(token.get(), ec);
-}
 
 PeerIdentity peer_of(HANDLE pipe, std::error_code& ec) {
   PeerIdentity peer;
@@ -164,9 +195,12 @@ PeerIdentity peer_of(HANDLE pipe, std::error_code& ec) {
   return peer;
 }
 
-void check_owner(HANDLE pipe, std::error_code& ec) {
-  const std::string owner = owner_of(pipe, ec);
-  if (!ec && owner != current_user(ec)) ec = error(Operation::connect, std::errc::permission_denied);
+void check_trust(HANDLE pipe, const Trust& trust, std::error_code& ec) {
+  if (trust == Trust::anyone) return;
+  const PipeSecurity security(pipe, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, ec);
+  if (ec) return;
+  const bool trusted = is_trusted(security.owner(), trust, ec) && security.is_owners_alone();
+  if (!trusted && !ec) ec = error(Operation::connect, std::errc::permission_denied);
 }
 
 }  // namespace windows_backend

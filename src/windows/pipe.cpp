@@ -1,6 +1,7 @@
 #include "pipe.hpp"
 
-#include "peer.hpp"
+#include "account.hpp"
+#include "security_descriptor.hpp"
 
 #include <memory>
 #include <vector>
@@ -44,17 +45,20 @@ bool has_modes(HANDLE pipe, const PipeInfo& info) noexcept {
          (modes & (PIPE_READMODE_MESSAGE | PIPE_NOWAIT)) == read_mode(info.has_messages);
 }
 
-/// The security descriptor's text: this user and SYSTEM may do everything, and everyone, if so asked, may connect.
-std::wstring descriptor_text(const ListenOptions& options, std::error_code& ec) {
-  if (!options.windows.sddl.empty()) return to_wide(options.windows.sddl);
-  const std::wstring user = to_wide(current_user(ec));
-  // The owner by name: an administrator's objects would else belong to the group of administrators. P: nothing is
-  // inherited.
-  std::wstring text = L"O:" + user + L"D:P(A;;FA;;;SY)(A;;FA;;;" + user + L")";
-  // Everyone may read and write, but not FILE_CREATE_PIPE_INSTANCE (4), which would let others serve the name as well.
-  // Clients need not have it, although GENERIC_WRITE contains it ("Named Pipe Security and Access Rights").
-  if (options.access == Access::everyone) text += L"(A;;0x12019b;;;WD)";
-  return text;
+std::wstring text_for(const ListenOptions& options, std::error_code& ec) {
+  const std::string user = current_user(ec);
+  if (!options.windows.sddl.empty()) {
+    // An administrator's objects would else belong to the group of administrators, and no client would take it for the
+    // same user's. No other part of the text has this in it.
+    const bool has_owner = options.windows.sddl.find("O:") != std::string::npos;
+    return to_wide(has_owner ? options.windows.sddl : "O:" + user + options.windows.sddl);
+  }
+  std::string group;
+  if (!ec && !options.group.empty()) group = sid_of_account(options.group, Operation::bind, ec);
+  std::uint32_t integrity = 0;
+  if (!ec) integrity = own_integrity(ec);
+  if (ec) return {};
+  return to_wide(descriptor_text({options.access, group, user, integrity, is_administrator()}));
 }
 
 DWORD access_of_server(Direction direction) noexcept {
@@ -117,7 +121,7 @@ PipeMaker::PipeMaker(std::wstring name, const ListenOptions& options, std::error
                (windows.write_through ? FILE_FLAG_WRITE_THROUGH : 0);
   pipe_mode_ = type_and_read_mode(windows.half_close) | PIPE_WAIT |
                (windows.accept_remote ? PIPE_ACCEPT_REMOTE_CLIENTS : PIPE_REJECT_REMOTE_CLIENTS);
-  const std::wstring text = descriptor_text(options, ec);
+  const std::wstring text = text_for(options, ec);
   if (ec) return;
   void* descriptor = nullptr;
   if (::ConvertStringSecurityDescriptorToSecurityDescriptorW(text.c_str(), SDDL_REVISION_1, &descriptor, nullptr)) {

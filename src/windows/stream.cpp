@@ -70,7 +70,7 @@ std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
   return {Stream(server.release()), Stream(client.release())};
 }
 
-Stream Stream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
+Stream Stream::connect(LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
   Stream stream(open_client(to_wide(address.native()), options, ec).release());
   if (!ec) {
     const std::optional<PipeInfo> info = info_of(stream.handle());
@@ -78,14 +78,13 @@ Stream Stream::connect(const LocalAddress& address, const ConnectOptions& option
     if (!info || (needs_modes && !set_modes(stream.handle(), *info))) ec = last_error(Operation::connect);
     stream.learn(info);
   }
-  if (!ec && options.trust == Trust::same_user) check_owner(stream.handle(), ec);
+  if (!ec) check_trust(stream.handle(), trust_of(address, options), ec);
   return ec ? Stream() : std::move(stream);
 }
 
-NativeHandle Stream::connect_for_child(const LocalAddress& address, const ConnectOptions& options,
-                                       std::error_code& ec) {
+NativeHandle Stream::connect_for_child(LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
   Handle pipe = open_client_for_child(to_wide(address.native()), options, ec);
-  if (!ec && options.trust == Trust::same_user) check_owner(pipe.get(), ec);
+  if (!ec) check_trust(pipe.get(), trust_of(address, options), ec);
   return ec ? invalid_handle : pipe.release();
 }
 

@@ -28,9 +28,8 @@ class Stream {
   Stream& operator=(Stream&& other) noexcept;
   ~Stream() { close(); }
 
-  static Stream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
-  static NativeHandle connect_for_child(const LocalAddress& address, const ConnectOptions& options,
-                                        std::error_code& ec);
+  static Stream connect(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
+  static NativeHandle connect_for_child(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
   static std::size_t write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
                                      std::error_code& ec);
   static void await_capacity(const LocalAddress& address, Call& call, Clock::duration time);

@@ -18,7 +18,7 @@ void require(bool holds) {
 }
 
 void check(const LocalAddress& address, std::string_view text, const std::error_code& ec) {
-  require(address.is_unnamed() == static_cast<bool>(ec));
+  require(address.is_unnamed() == static_cast<bool>(ec) && address.error() == ec);
   if (ec) return;
   require(!text.empty() && address.text() == text);
   require(address.native().size() >= text.size() || text.find_first_of("/\\") != std::string_view::npos);
@@ -30,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   std::error_code ec;
   check(LocalAddress::parse(text, ec), text, ec);
-  if (!ec && text.find_first_of("@/\\") == std::string_view::npos) {
+  constexpr std::string_view machine = "machine:";
+  if (!ec && text.find_first_of("@/\\") == std::string_view::npos && !text.starts_with(machine)) {
     // A name: what it may be made of, and how long it may be.
     require(size <= 100 && text.front() != '.' && text.front() != '-');
     require(text.find('\0') == std::string_view::npos);

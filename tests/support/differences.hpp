@@ -27,7 +27,8 @@ struct Platform {
   std::size_t exact_room;          ///< bytes a connection takes while nobody reads, to the byte; 0 is not defined
 
   // Addresses
-  std::string_view named_suffix;  ///< what the native form of a name ends with
+  std::string_view machine_prefix;  ///< of the native form of a name of the machine
+  std::string_view machine_suffix;
   std::string_view path_prefix;   ///< what a native path of a test begins with
   std::string_view foreign_path;  ///< the other platform's form of a path
   bool foreign_path_is_valid;     ///< and whether this one takes it
@@ -55,7 +56,7 @@ struct Platform {
 
   // Tracing: how many system calls a connect takes at most; the one of a read, write, bind, connect and close, and of a
   // read or write of several buffers
-  std::size_t most_calls_of_a_connect;
+  std::size_t most_calls_of_a_connect;  ///< to a user's name
   std::string_view read_call;
   std::string_view write_call;
   std::string_view scattered_read_call;
@@ -81,13 +82,13 @@ struct Platform {
   NativeCodes invalid_argument;
 };
 
-// sun_path without its NUL: unix(7) on Linux, unix(4) elsewhere.
+// PATH_MAX without its NUL on Linux, what sun_len can count elsewhere.
 #if defined(__linux__)
 inline constexpr bool on_linux = true;
-inline constexpr std::size_t longest_socket_path = 107;
+inline constexpr std::size_t longest_socket_path = 4095;
 #else
 inline constexpr bool on_linux = false;
-inline constexpr std::size_t longest_socket_path = 103;
+inline constexpr std::size_t longest_socket_path = 253;
 #endif
 
 inline constexpr Platform unix_sockets{
@@ -97,7 +98,8 @@ inline constexpr Platform unix_sockets{
     .can_drain = on_linux,
     .drain_knows_what_was_lost = on_linux,
     .exact_room = 0,
-    .named_suffix = ".sock",
+    .machine_prefix = on_linux ? "/run/" : "/var/run/",
+    .machine_suffix = ".sock",
     .path_prefix = "/tmp/",
     .foreign_path = R"(\\.\pipe\echo)",
     .foreign_path_is_valid = true,
@@ -144,7 +146,8 @@ inline constexpr Platform named_pipes{
     .can_drain = true,
     .drain_knows_what_was_lost = false,
     .exact_room = 64 * 1024,
-    .named_suffix = "",
+    .machine_prefix = R"(\\.\pipe\)",
+    .machine_suffix = "",
     .path_prefix = R"(\\.\pipe\)",
     .foreign_path = "/tmp/echo.sock",
     .foreign_path_is_valid = false,
@@ -159,7 +162,7 @@ inline constexpr Platform named_pipes{
     .printed_newline = "\r\n",
     .handles_kept_by_the_runtime = 8,  // winpthreads: an event for each std::mutex that was ever contended
     .can_limit_handles = false,
-    .most_calls_of_a_connect = 2,  // CreateFileW, GetNamedPipeInfo
+    .most_calls_of_a_connect = 3,  // CreateFileW, GetNamedPipeInfo, GetSecurityInfo: whose it is
     .read_call = "ReadFile",
     .write_call = "WriteFile",
     .scattered_read_call = "ReadFile",

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/differences.hpp"
 #include "support/test.hpp"
 
 namespace localsocket::test {
@@ -14,6 +15,12 @@ namespace localsocket::test {
 /// A listener at an address of its own.
 inline LocalListener listening(const ListenOptions& options = {}) {
   return LocalListener::bind(LocalAddress::unique(), options);
+}
+
+/// An address that other users can come to: a user's name is for its user alone, and not everybody may have one of the
+/// machine.
+inline LocalAddress open_address() {
+  return LocalAddress::path(std::string(platform.path_prefix) + LocalAddress::unique().text());
 }
 
 /// How an accept or a connect ended, in the error_code form.

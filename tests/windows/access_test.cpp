@@ -28,7 +28,7 @@ TEST(PipeSecurity, IsForTheCurrentUserAndTheSystemAlone) {
 }
 
 TEST(PipeSecurity, ForEveryoneLetsNobodyElseServeTheName) {
-  const LocalListener listener = listening({.access = Access::everyone});
+  const LocalListener listener = LocalListener::bind(open_address(), {.access = Access::everyone});
   const Security security(listener.native_handle());
   EXPECT_THAT(security.who(), ::testing::UnorderedElementsAre(current_user(), system_sid, everyone_sid));
   const ACCESS_MASK access = security.access_of(everyone_sid);

@@ -2,14 +2,19 @@
 #include "support/listening.hpp"
 #include "support/test.hpp"
 #include "windows/raw_pipe.hpp"
+#include "windows/security.hpp"
 
 namespace localsocket::test {
 namespace {
 
-TEST(PipePath, OfANameIsTheNameAfterTheLocalPrefix) {
-  EXPECT_EQ(LocalAddress("echo.example").native(), R"(\\.\pipe\echo.example)");
-  EXPECT_EQ(LocalAddress::named("a").native(), R"(\\.\pipe\a)");
-  EXPECT_EQ(LocalAddress("echo"), LocalAddress::path(R"(\\.\pipe\echo)"));
+TEST(PipePath, OfAUsersNameEndsInTheUsersSid) {
+  EXPECT_EQ(LocalAddress("echo.example").native(), R"(\\.\pipe\echo.example.)" + current_user());
+  EXPECT_EQ(LocalAddress::named("a"), LocalAddress::path(R"(\\.\pipe\a.)" + current_user()));
+}
+
+TEST(PipePath, OfAMachinesNameIsTheNameAfterTheLocalPrefix) {
+  EXPECT_EQ(LocalAddress("machine:echo.example").native(), R"(\\.\pipe\echo.example)");
+  EXPECT_EQ(LocalAddress::named("echo", Scope::machine), LocalAddress::path(R"(\\.\pipe\echo)"));
 }
 
 TEST(PipePath, MayHaveAHostUtf8SpacesAndAnyCase) {
@@ -28,11 +33,11 @@ TEST(PipePath, OfAnyOtherFormIsRefused) {
                            R"(\.\pipe\x)", R"(\\.\mailslot\x)", R"(\\.\pipes\x)", R"(\\.\x)", R"(C:\x)", R"(C:\pipe\x)",
                            R"(pipe\x)", R"(\pipe\x)", "//./pipe/x", "/run/echo.sock", "a/b", R"(\\?\C:\x)"}) {
     SCOPED_TRACE(path);
-    EXPECT_THROWS_CODE(LocalAddress{path}, Errc::invalid_address);
-    EXPECT_THROWS_CODE(LocalAddress::path(path), Errc::invalid_address);
+    EXPECT_CODE(LocalAddress{path}.error(), Errc::invalid_address);
+    EXPECT_CODE(LocalAddress::path(path).error(), Errc::invalid_address);
   }
-  EXPECT_THROWS_CODE(LocalAddress("\\\\.\\pipe\\not-utf8-\xff"), Errc::invalid_address);
-  EXPECT_THROWS_CODE(LocalAddress::path("echo"), Errc::invalid_address);
+  EXPECT_CODE(LocalAddress("\\\\.\\pipe\\not-utf8-\xff").error(), Errc::invalid_address);
+  EXPECT_CODE(LocalAddress::path("echo").error(), Errc::invalid_address);
 }
 
 TEST(PipePath, OfAnotherHostCanOnlyBeConnectedTo) {
