@@ -25,11 +25,11 @@
 // - No call leaves anything behind: when it has returned no buffer is in use any more.
 #pragma once
 
+#include <localsocket/buffers.hpp>
 #include <localsocket/options.hpp>
 #include <localsocket/peer.hpp>
 
 #include "core/address_parts.hpp"
-#include "core/buffers.hpp"
 #include "core/gate.hpp"
 #include "native.hpp"
 
@@ -67,7 +67,7 @@ concept WakerBackend = requires(T waker, Clock::duration time) {
 template <class T>
 concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
     requires(T stream, const T& constant, LocalAddress& address, const ConnectOptions& options, Call& call,
-             ReadBuffers to, WriteBuffers from, std::span<const std::byte> bytes, NativeHandle handle,
+             ReadBuffers to, WriteBuffers from, NativeHandle handle,
              std::error_code& ec) {
   // One attempt. connection_refused (nobody listens) and timed_out (no capacity) mean: try again. The address then
   // names the native one that was met.
@@ -75,7 +75,7 @@ concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
   // The same, as a handle that a child process can have as its standard output.
   { T::connect_for_child(address, options, ec) } -> std::same_as<NativeHandle>;
   // write() to such a handle, which is as it was afterwards.
-  { T::write_for_child(handle, bytes, call, ec) } -> std::same_as<std::size_t>;
+  { T::write_for_child(handle, from, call, ec) } -> std::same_as<std::size_t>;
   // After timed_out: until there may be capacity, at most `time`; need not wait if connect itself did.
   {T::await_capacity(address, call, Clock::duration())};
   { T::pair(ec) } -> std::same_as<std::pair<T, T>>;
@@ -86,6 +86,8 @@ concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
   // Whether the peer has read everything; false and no error when the time was over first.
   { stream.drain(call, ec) } -> std::same_as<bool>;
   { constant.available(ec) } -> std::same_as<std::size_t>;
+  // Nobody will read what is written from now on. Need not be seen before all that is there has been read.
+  { constant.is_peer_gone(ec) } -> std::same_as<bool>;
   { constant.duplicate(ec) } -> std::same_as<T>;
   { constant.peer(ec) } -> std::same_as<PeerIdentity>;
   { stream.close() }

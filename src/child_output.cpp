@@ -33,28 +33,39 @@ ChildOutput ChildOutput::connect(const LocalAddress& address, const Wait& wait, 
                           [&](std::error_code& ec) { return connect(address, wait, options, ec); });
 }
 
-std::size_t ChildOutput::write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
+// Writes once, or until all is written.
+std::size_t ChildOutput::write(const WriteBuffers& from, bool all, const Wait& wait, std::error_code& ec) {
   if (!is_open()) {
     ec = detail::error(detail::Operation::write, Errc::closed);
     return 0;
   }
   detail::Gate gate;
   detail::Call call(gate, wait);
-  std::size_t written = 0;
   ec = detail::error(detail::Operation::write, call.begin());
-  while (written < bytes.size() && !ec) {
-    written += detail::NativeStream::write_for_child(handle_, bytes.subspan(written), call, ec);
-    if (!ec && written < bytes.size()) ec = detail::error(detail::Operation::write, call.ended());
+  std::size_t written = 0;
+  for (WriteBuffers rest = from; !rest.empty() && !ec && (all || written == 0);) {
+    const std::size_t count = detail::NativeStream::write_for_child(handle_, rest, call, ec);
+    written += count;
+    rest.advance(count);
+    if (!ec && all && !rest.empty()) ec = detail::error(detail::Operation::write, call.ended());
   }
   return written;
 }
 
-std::size_t ChildOutput::write_all(std::span<const std::byte> bytes, const Wait& wait) {
-  return detail::or_raise("write to", LocalAddress(), [&](std::error_code& ec) { return write_all(bytes, wait, ec); });
+std::size_t ChildOutput::write_some(const WriteBuffers& from, const Wait& wait, std::error_code& ec) {
+  return write(from, false, wait, ec);
 }
 
-std::size_t ChildOutput::write_all(std::string_view text, const Wait& wait) {
-  return write_all(std::as_bytes(std::span(text)), wait);
+std::size_t ChildOutput::write_all(const WriteBuffers& from, const Wait& wait, std::error_code& ec) {
+  return write(from, true, wait, ec);
+}
+
+std::size_t ChildOutput::write_some(const WriteBuffers& from, const Wait& wait) {
+  return detail::or_raise("write to", LocalAddress(), [&](std::error_code& ec) { return write_some(from, wait, ec); });
+}
+
+std::size_t ChildOutput::write_all(const WriteBuffers& from, const Wait& wait) {
+  return detail::or_raise("write to", LocalAddress(), [&](std::error_code& ec) { return write_all(from, wait, ec); });
 }
 
 NativeHandle ChildOutput::release() noexcept { return std::exchange(handle_, invalid_handle); }

@@ -1,4 +1,4 @@
-#include <localsocket/stream.hpp>
+#include <localsocket/halves.hpp>
 
 #include "connection/connection.hpp"
 
@@ -35,6 +35,10 @@ bool LocalReader::is_open() const noexcept {
   return stream_.connection_ && !stream_.connection_->reading().is_closed();
 }
 
+void LocalReader::set_nonblocking(bool nonblocking) {
+  if (stream_.connection_) stream_.connection_->reading().set_nonblocking(nonblocking);
+}
+
 void LocalReader::cancel() noexcept {
   if (stream_.connection_) stream_.connection_->reading().cancel();
 }
@@ -53,6 +57,10 @@ LocalWriter& LocalWriter::operator=(LocalWriter&& other) noexcept {
 
 bool LocalWriter::is_open() const noexcept {
   return stream_.connection_ && !stream_.connection_->writing().is_closed();
+}
+
+void LocalWriter::set_nonblocking(bool nonblocking) {
+  if (stream_.connection_) stream_.connection_->writing().set_nonblocking(nonblocking);
 }
 
 void LocalWriter::cancel() noexcept {

@@ -23,6 +23,12 @@ LocalStreambuf::LocalStreambuf() = default;
 LocalStreambuf::LocalStreambuf(LocalStream stream, std::size_t buffer_size)
     : stream_(std::move(stream)), size_(std::max<std::size_t>(buffer_size, 1)) {}
 
+LocalStreambuf::LocalStreambuf(LocalReader reader, std::size_t buffer_size)
+    : reader_(std::move(reader)), is_half_(true), size_(std::max<std::size_t>(buffer_size, 1)) {}
+
+LocalStreambuf::LocalStreambuf(LocalWriter writer, std::size_t buffer_size)
+    : writer_(std::move(writer)), is_half_(true), size_(std::max<std::size_t>(buffer_size, 1)) {}
+
 // The base's copy has the pointers into the buffers; the buffers stay where they are when their owner moves.
 LocalStreambuf::LocalStreambuf(LocalStreambuf&& other) noexcept : std::streambuf(other) { take(other); }
 
@@ -39,6 +45,9 @@ LocalStreambuf::~LocalStreambuf() { close(); }
 
 void LocalStreambuf::take(LocalStreambuf& other) noexcept {
   stream_ = std::move(other.stream_);
+  reader_ = std::move(other.reader_);
+  writer_ = std::move(other.writer_);
+  is_half_ = other.is_half_;
   size_ = other.size_;
   in_ = std::move(other.in_);
   out_ = std::move(other.out_);
@@ -50,6 +59,8 @@ void LocalStreambuf::take(LocalStreambuf& other) noexcept {
 bool LocalStreambuf::close() noexcept {
   const bool all_written = write_out(close_timeout);
   stream_.close();
+  reader_.close();
+  writer_.close();
   return all_written;
 }
 
@@ -64,7 +75,8 @@ bool LocalStreambuf::write_out(const Wait& wait, const char* more, std::size_t m
   error_.clear();
   if (buffered + more_size == 0) return true;
   const std::array parts{bytes_of(pbase(), buffered), bytes_of(more, more_size)};
-  const std::size_t written = stream_.write_all(std::span<const std::span<const std::byte>>(parts), wait, error_);
+  const std::size_t written =
+      is_half_ ? writer_.write_all(parts, wait, error_) : stream_.write_all(parts, wait, error_);
   const std::size_t of_buffer = std::min(written, buffered);
   if (of_buffer != 0) {
     std::memmove(pbase(), pbase() + of_buffer, buffered - of_buffer);
@@ -83,7 +95,8 @@ LocalStreambuf::int_type LocalStreambuf::underflow() {
   char* const begin = in_.get() + putback_size;
   if (kept != 0) std::memmove(begin - kept, gptr() - kept, kept);
   setg(begin - kept, begin, begin);
-  const std::size_t count = stream_.read_some(std::as_writable_bytes(std::span(begin, size_)), error_);
+  const ReadBuffers to(begin, size_);
+  const std::size_t count = is_half_ ? reader_.read_some(to, error_) : stream_.read_some(to, error_);
   if (error_) throw std::system_error(error_, "read");
   if (count == 0) return traits_type::eof();
   setg(begin - kept, begin, begin + count);
@@ -115,33 +128,6 @@ std::streamsize LocalStreambuf::xsputn(const char* text, std::streamsize size) {
 }
 
 // Asked when nothing is buffered: what could be read without waiting is not known.
-std::streamsize LocalStreambuf::showmanyc() { return stream_.is_open() ? 0 : -1; }
-
-// The base gets its buffer when there is one.
-LocalIostream::LocalIostream() : std::iostream(nullptr) { init(&buffer_); }
-
-LocalIostream::LocalIostream(LocalStream stream, std::size_t buffer_size)
-    : std::iostream(nullptr), buffer_(std::move(stream), buffer_size) {
-  init(&buffer_);
-}
-
-LocalIostream::LocalIostream(LocalIostream&& other) noexcept
-    : std::iostream(std::move(other)), buffer_(std::move(other.buffer_)) {
-  set_rdbuf(&buffer_);
-}
-
-LocalIostream& LocalIostream::operator=(LocalIostream&& other) noexcept {
-  if (this != &other) {
-    std::iostream::operator=(std::move(other));
-    buffer_ = std::move(other.buffer_);
-  }
-  return *this;
-}
-
-LocalIostream::~LocalIostream() = default;
-
-void LocalIostream::close() {
-  if (!buffer_.close()) setstate(std::ios_base::failbit);
-}
+std::streamsize LocalStreambuf::showmanyc() { return stream_.is_open() || reader_.is_open() ? 0 : -1; }
 
 }  // namespace localsocket

@@ -48,8 +48,6 @@ LocalListener LocalListener::bind(const LocalAddress& address, const ListenOptio
   return ec ? LocalListener() : LocalListener(std::move(acceptor));
 }
 
-LocalListener LocalListener::bind(const LocalAddress& address, std::error_code& ec) { return bind(address, {}, ec); }
-
 LocalListener LocalListener::bind(const LocalAddress& address, const ListenOptions& options) {
   return detail::or_raise("bind", address, [&](std::error_code& ec) { return bind(address, options, ec); });
 }
@@ -61,8 +59,6 @@ LocalStream LocalListener::accept(const Wait& wait, std::error_code& ec) {
   }
   return LocalStream(acceptor_->accept(wait, ec));
 }
-
-LocalStream LocalListener::accept(std::error_code& ec) { return accept({}, ec); }
 
 LocalStream LocalListener::accept(const Wait& wait) {
   return detail::or_raise("accept at", local_address(), [&](std::error_code& ec) { return accept(wait, ec); });

@@ -4,6 +4,8 @@
 #include "connection/connection.hpp"
 #include "core/stream_call.hpp"
 
+#include <algorithm>
+
 namespace localsocket {
 
 namespace detail {
@@ -56,6 +58,8 @@ std::size_t StreamCall::write_all(const WriteBuffers& from, std::error_code& ec)
   return goes_on(Operation::write, ec) ? connection_->write_all_within(from, *call_, ec) : 0;
 }
 
+NativeHandle StreamCall::handle() const noexcept { return connection_->handle_within(); }
+
 }  // namespace detail
 
 namespace {
@@ -63,8 +67,6 @@ namespace {
 using detail::Operation;
 
 const LocalAddress unnamed;
-
-std::span<const std::byte> bytes_of(std::string_view text) noexcept { return std::as_bytes(std::span(text)); }
 
 /// Calls a member of the connection, if there is one.
 template <class Result, class... Parameters, class... Arguments>
@@ -111,22 +113,6 @@ LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, 
   return LocalStream(std::move(connection));
 }
 
-LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, std::error_code& ec) {
-  return connect(address, wait, {}, ec);
-}
-
-LocalStream LocalStream::connect(const LocalAddress& address, std::error_code& ec) {
-  return connect(address, default_connect_timeout, {}, ec);
-}
-
-LocalStream LocalStream::connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
-  return connect(address, default_connect_timeout, options, ec);
-}
-
-LocalStream LocalStream::connect(const LocalAddress& address, const ConnectOptions& options) {
-  return connect(address, default_connect_timeout, options);
-}
-
 LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options) {
   return detail::or_raise("connect to", address,
                           [&](std::error_code& ec) { return connect(address, wait, options, ec); });
@@ -147,106 +133,61 @@ std::pair<LocalStream, LocalStream> LocalStream::pair() {
   return detail::or_raise("pair", unnamed, [](std::error_code& ec) { return pair(ec); });
 }
 
-// Reading. The forms differ in what they take and in how they report; the work is the Connection's.
+// Reading and writing: the work is the Connection's.
 
-std::size_t LocalStream::read_some(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
-  return call(connection_, &detail::Connection::read_some, ec, detail::ReadBuffers(buffer), wait);
+std::size_t LocalStream::read_some(const ReadBuffers& to, const Wait& wait, std::error_code& ec) {
+  return call(connection_, &detail::Connection::read_some, ec, to, wait);
 }
 
-std::size_t LocalStream::read_some(std::span<std::byte> buffer, std::error_code& ec) {
-  return read_some(buffer, {}, ec);
+std::size_t LocalStream::read_some(const ReadBuffers& to, const Wait& wait) {
+  return or_raise("read from", [&](std::error_code& ec) { return read_some(to, wait, ec); });
 }
 
-std::size_t LocalStream::read_some(std::span<std::byte> buffer, const Wait& wait) {
-  return or_raise("read from", [&](std::error_code& ec) { return read_some(buffer, wait, ec); });
+std::size_t LocalStream::read_exact(const ReadBuffers& to, const Wait& wait, std::error_code& ec) {
+  return call(connection_, &detail::Connection::read_exact, ec, to, wait);
 }
 
-std::size_t LocalStream::read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait,
-                                   std::error_code& ec) {
-  return call(connection_, &detail::Connection::read_some, ec, detail::ReadBuffers(buffers), wait);
+std::size_t LocalStream::read_exact(const ReadBuffers& to, const Wait& wait) {
+  return or_raise("read from", [&](std::error_code& ec) { return read_exact(to, wait, ec); });
 }
 
-std::size_t LocalStream::read_some(std::span<const std::span<std::byte>> buffers, std::error_code& ec) {
-  return read_some(buffers, {}, ec);
+std::size_t LocalStream::write_some(const WriteBuffers& from, const Wait& wait, std::error_code& ec) {
+  return call(connection_, &detail::Connection::write_some, ec, from, wait);
 }
 
-std::size_t LocalStream::read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait) {
-  return or_raise("read from", [&](std::error_code& ec) { return read_some(buffers, wait, ec); });
+std::size_t LocalStream::write_some(const WriteBuffers& from, const Wait& wait) {
+  return or_raise("write to", [&](std::error_code& ec) { return write_some(from, wait, ec); });
 }
 
-std::size_t LocalStream::read_exact(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
-  return call(connection_, &detail::Connection::read_exact, ec, detail::ReadBuffers(buffer), wait);
+std::size_t LocalStream::write_all(const WriteBuffers& from, const Wait& wait, std::error_code& ec) {
+  return call(connection_, &detail::Connection::write_all, ec, from, wait);
 }
 
-std::size_t LocalStream::read_exact(std::span<std::byte> buffer, std::error_code& ec) {
-  return read_exact(buffer, {}, ec);
+std::size_t LocalStream::write_all(const WriteBuffers& from, const Wait& wait) {
+  return or_raise("write to", [&](std::error_code& ec) { return write_all(from, wait, ec); });
 }
 
-std::size_t LocalStream::read_exact(std::span<std::byte> buffer, const Wait& wait) {
-  return or_raise("read from", [&](std::error_code& ec) { return read_exact(buffer, wait, ec); });
+std::vector<std::byte> LocalStream::read_to_end(std::size_t limit, const Wait& wait, std::error_code& ec) {
+  constexpr std::size_t first_step = 4096;
+  ec.clear();
+  std::vector<std::byte> bytes;
+  detail::StreamCall reading(*this, Operation::read, wait, ec);
+  std::size_t size = 0;
+  const std::size_t most = std::max(limit, limit + 1);  // one byte more tells whether that is all
+  while (!ec && size < most) {
+    if (size == bytes.size()) bytes.resize(std::min(std::max(size * 2, first_step), most));
+    const std::size_t count = reading.read_some(std::span(bytes).subspan(size), ec);
+    size += count;
+    if (count == 0) break;
+  }
+  if (size > limit) ec = detail::error(Operation::read, Errc::message_too_large);
+  bytes.resize(std::min(size, limit));
+  return bytes;
 }
 
-// Writing.
-
-std::size_t LocalStream::write_some(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
-  return call(connection_, &detail::Connection::write_some, ec, detail::WriteBuffers(bytes), wait);
+std::vector<std::byte> LocalStream::read_to_end(std::size_t limit, const Wait& wait) {
+  return or_raise("read from", [&](std::error_code& ec) { return read_to_end(limit, wait, ec); });
 }
-
-std::size_t LocalStream::write_some(std::span<const std::byte> bytes, std::error_code& ec) {
-  return write_some(bytes, {}, ec);
-}
-
-std::size_t LocalStream::write_some(std::span<const std::byte> bytes, const Wait& wait) {
-  return or_raise("write to", [&](std::error_code& ec) { return write_some(bytes, wait, ec); });
-}
-
-std::size_t LocalStream::write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait,
-                                    std::error_code& ec) {
-  return call(connection_, &detail::Connection::write_some, ec, detail::WriteBuffers(buffers), wait);
-}
-
-std::size_t LocalStream::write_some(std::span<const std::span<const std::byte>> buffers, std::error_code& ec) {
-  return write_some(buffers, {}, ec);
-}
-
-std::size_t LocalStream::write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait) {
-  return or_raise("write to", [&](std::error_code& ec) { return write_some(buffers, wait, ec); });
-}
-
-std::size_t LocalStream::write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
-  return call(connection_, &detail::Connection::write_all, ec, detail::WriteBuffers(bytes), wait);
-}
-
-std::size_t LocalStream::write_all(std::span<const std::byte> bytes, std::error_code& ec) {
-  return write_all(bytes, {}, ec);
-}
-
-std::size_t LocalStream::write_all(std::span<const std::byte> bytes, const Wait& wait) {
-  return or_raise("write to", [&](std::error_code& ec) { return write_all(bytes, wait, ec); });
-}
-
-std::size_t LocalStream::write_all(std::span<const std::span<const std::byte>> buffers, const Wait& wait,
-                                   std::error_code& ec) {
-  return call(connection_, &detail::Connection::write_all, ec, detail::WriteBuffers(buffers), wait);
-}
-
-std::size_t LocalStream::write_all(std::span<const std::span<const std::byte>> buffers, std::error_code& ec) {
-  return write_all(buffers, {}, ec);
-}
-
-std::size_t LocalStream::write_all(std::span<const std::span<const std::byte>> buffers, const Wait& wait) {
-  return or_raise("write to", [&](std::error_code& ec) { return write_all(buffers, wait, ec); });
-}
-
-std::size_t LocalStream::write_all(std::string_view text, const Wait& wait, std::error_code& ec) {
-  return write_all(bytes_of(text), wait, ec);
-}
-
-std::size_t LocalStream::write_all(std::string_view text, std::error_code& ec) {
-  return write_all(bytes_of(text), {}, ec);
-}
-
-std::size_t LocalStream::write_all(std::string_view text, const Wait& wait) { return write_all(bytes_of(text), wait); }
 
 // Settings. A stream without a connection has nothing to set.
 
@@ -306,8 +247,6 @@ bool LocalStream::drain(const Wait& wait, std::error_code& ec) {
   return call(connection_, &detail::Connection::drain, ec, wait) != 0;
 }
 
-bool LocalStream::drain(std::error_code& ec) { return drain({}, ec); }
-
 bool LocalStream::drain(const Wait& wait) {
   return or_raise("drain to", [&](std::error_code& ec) { return drain(wait, ec); });
 }
@@ -318,6 +257,14 @@ std::size_t LocalStream::available(std::error_code& ec) const {
 
 std::size_t LocalStream::available() const {
   return or_raise("look at", [&](std::error_code& ec) { return available(ec); });
+}
+
+bool LocalStream::is_peer_gone(std::error_code& ec) const {
+  return call(connection_, &detail::Connection::is_peer_gone, ec);
+}
+
+bool LocalStream::is_peer_gone() const {
+  return or_raise("look at", [&](std::error_code& ec) { return is_peer_gone(ec); });
 }
 
 PeerIdentity LocalStream::peer(std::error_code& ec) const { return call(connection_, &detail::Connection::peer, ec); }

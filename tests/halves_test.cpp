@@ -358,6 +358,73 @@ TEST_P(Available, OfAClosedStreamIsClosed) {
   EXPECT_CODE(ec, Errc::closed);
 }
 
+// The peer.
+
+using PeerGone = EachOriginTest;
+INSTANTIATE_FOR_EACH_ORIGIN(PeerGone);
+
+TEST_P(PeerGone, IsNotOneThatHasEndedItsWriting) {
+  EXPECT_FALSE(server.is_peer_gone());
+  std::error_code ec;
+  client.shutdown(Shutdown::write, ec);
+  if (!ec) {
+    EXPECT_EQ(text_until_end(server), "");
+  }
+  EXPECT_FALSE(server.is_peer_gone());
+  EXPECT_FALSE(client.is_peer_gone());
+}
+
+TEST_P(PeerGone, IsOneThatHasClosed) {
+  auto [reader, writer] = std::move(server).split();
+  client.write_all("last words");
+  client.close();
+  EXPECT_EQ(text_of(reader.read_to_end(100)), "last words");
+  EXPECT_TRUE(reader.is_peer_gone());
+  EXPECT_TRUE(writer.is_peer_gone());
+}
+
+TEST_P(PeerGone, OfAClosedStreamIsClosed) {
+  client.close();
+  std::error_code ec;
+  EXPECT_FALSE(client.is_peer_gone(ec));
+  EXPECT_CODE(ec, Errc::closed);
+}
+
+// All there is to read.
+
+using ReadToEnd = EachOriginTest;
+INSTANTIATE_FOR_EACH_ORIGIN(ReadToEnd);
+
+TEST_P(ReadToEnd, GivesEverything) {
+  const Bytes sent = ByteSequence().take(300000);
+  auto writing = run_async([&] {
+    client.write_all(sent);
+    client.close();
+  });
+  EXPECT_TRUE(server.read_to_end(sent.size()) == sent);
+  writing.result();
+  EXPECT_TRUE(server.read_to_end(0).empty());
+}
+
+TEST_P(ReadToEnd, GivesNoMoreThanItsLimit) {
+  client.write_all("four and more");
+  client.close();
+  std::error_code ec;
+  EXPECT_EQ(text_of(server.read_to_end(4, ec)), "four");
+  EXPECT_CODE(ec, Errc::message_too_large);
+  EXPECT_THROWS_CODE(server.read_to_end(3), Errc::message_too_large);
+}
+
+TEST_P(ReadToEnd, EndsWithItsWaitAndGivesWhatCame) {
+  client.write_all("some");
+  std::error_code ec;
+  EXPECT_EQ(text_of(server.read_to_end(SIZE_MAX, long_wait, ec)), "some");
+  EXPECT_CODE(ec, std::errc::timed_out);
+  server.close();
+  EXPECT_TRUE(server.read_to_end(1, ec).empty());
+  EXPECT_CODE(ec, Errc::closed);
+}
+
 // Drain.
 
 class Drain : public EachOriginTest {

@@ -180,5 +180,52 @@ TEST_F(IostreamTest, NotConnected) {
   EXPECT_CODE(none.error(), Errc::closed);
 }
 
+class HalfIostreamTest : public ::testing::Test {
+ protected:
+  Ends ends = connected_ends();
+  LocalStream& raw = ends.client;
+  std::pair<LocalReader, LocalWriter> halves = std::move(ends.server).split();
+  LocalIstream in{std::move(halves.first)};
+  LocalOstream out{std::move(halves.second)};
+};
+
+TEST_F(HalfIostreamTest, OneThreadReadsWhileAnotherWrites) {
+  auto reading = run_async([&] {
+    std::string line;
+    std::getline(in, line);
+    return line;
+  });
+  reading.wait_until_blocked();
+  out << "question " << 42 << std::endl;
+  EXPECT_EQ(read_text(raw, 12), "question 42\n");
+  raw.write_all("answer\n");
+  EXPECT_EQ(reading.result(), "answer");
+}
+
+TEST_F(HalfIostreamTest, EachEndsItsDirectionAlone) {
+  out << "what is buffered is sent";
+  out.close();
+  EXPECT_TRUE(out);
+  EXPECT_EQ(read_text(raw, 24), "what is buffered is sent");
+  raw.write_all("still here");
+  raw.close();
+  std::string word;
+  in >> word >> word;
+  EXPECT_EQ(word, "here");
+  EXPECT_CODE(in.error(), success);
+}
+
+TEST_F(HalfIostreamTest, MovesAndHasTimeOuts) {
+  LocalIstream moved(std::move(in));
+  moved.reader().set_timeout(0s);
+  EXPECT_EQ(moved.get(), EOF);
+  EXPECT_CODE(moved.error(), std::errc::timed_out);
+  LocalOstream other;
+  other = std::move(out);
+  other.writer().set_timeout(0s);
+  other << "x" << std::flush;
+  EXPECT_EQ(read_text(raw, 1), "x");
+}
+
 }  // namespace
 }  // namespace localsocket::test

@@ -578,6 +578,22 @@ TEST(Incoming, EndsAtAStopRequest) {
   EXPECT_TRUE(listener.is_open());
 }
 
+// The thread's owner leaves by an exception, and waits for the thread.
+TEST(Incoming, EndsWithTheScopeThatServes) {
+  LocalListener listener = listening();
+  const auto serve_and_throw = [&] {
+    std::stop_source stop;
+    auto serving = run_async([&listener, token = stop.get_token()] {
+      for (LocalStream stream : listener.incoming(token)) ADD_FAILURE() << "handed out " << stream.is_open();
+    });
+    serving.wait_until_blocked();
+    const std::shared_ptr<void> stopping(nullptr, [&](void*) { stop.request_stop(); });
+    LocalStream::connect(LocalAddress(), 0s);
+  };
+  EXPECT_THROWS_CODE(serve_and_throw(), Errc::invalid_address);
+  EXPECT_TRUE(listener.is_open());
+}
+
 TEST(Incoming, EndsWhenAStepTakesLongerThanItsWait) {
   LocalListener listener = listening();
   LocalStream client = LocalStream::connect(listener.local_address());

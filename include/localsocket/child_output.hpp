@@ -2,13 +2,12 @@
 #pragma once
 
 #include <localsocket/address.hpp>
+#include <localsocket/buffers.hpp>
 #include <localsocket/options.hpp>
 #include <localsocket/platform.hpp>
 #include <localsocket/wait.hpp>
 
 #include <cstddef>
-#include <span>
-#include <string_view>
 #include <system_error>
 
 namespace localsocket {
@@ -29,16 +28,29 @@ class LOCALSOCKET_EXPORT ChildOutput {
   ~ChildOutput() { close(); }
 
   /// As LocalStream::connect, with its errors. The direction in the options does not count.
-  static ChildOutput connect(const LocalAddress& address, const Wait& wait = default_connect_timeout,
-                             const ConnectOptions& options = {});
   static ChildOutput connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
                              std::error_code& ec);
+  static ChildOutput connect(const LocalAddress& address, const Wait& wait, std::error_code& ec) {
+    return connect(address, wait, ConnectOptions(), ec);
+  }
+  static ChildOutput connect(const LocalAddress& address, std::error_code& ec) {
+    return connect(address, default_connect_timeout, ConnectOptions(), ec);
+  }
 
-  /// Writes bytes of this process, such as a header, before the child has the handle. As LocalStream::write_all, with
-  /// its errors.
-  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait = {});
-  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec);
-  std::size_t write_all(std::string_view text, const Wait& wait = {});
+  /// Writes bytes of this process, such as a header, before the child has the handle. As LocalStream's, with their
+  /// errors.
+  std::size_t write_some(const WriteBuffers& from, const Wait& wait, std::error_code& ec);
+  std::size_t write_some(const WriteBuffers& from, std::error_code& ec) { return write_some(from, Wait(), ec); }
+  std::size_t write_all(const WriteBuffers& from, const Wait& wait, std::error_code& ec);
+  std::size_t write_all(const WriteBuffers& from, std::error_code& ec) { return write_all(from, Wait(), ec); }
+
+#if LOCALSOCKET_HAS_EXCEPTIONS
+  // The same calls, which throw std::system_error for the error.
+  static ChildOutput connect(const LocalAddress& address, const Wait& wait = default_connect_timeout,
+                             const ConnectOptions& options = {});
+  std::size_t write_some(const WriteBuffers& from, const Wait& wait = {});
+  std::size_t write_all(const WriteBuffers& from, const Wait& wait = {});
+#endif
 
   bool is_open() const noexcept { return handle_ != invalid_handle; }
   NativeHandle native_handle() const noexcept { return handle_; }
@@ -49,6 +61,7 @@ class LOCALSOCKET_EXPORT ChildOutput {
 
  private:
   explicit ChildOutput(NativeHandle handle) noexcept : handle_(handle) {}
+  std::size_t write(const WriteBuffers& from, bool all, const Wait& wait, std::error_code& ec);
 
   NativeHandle handle_ = invalid_handle;
 };

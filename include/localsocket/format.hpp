@@ -48,6 +48,8 @@ struct fmt::formatter<localsocket::Errc> : fmt::formatter<std::string_view> {
   }
 };
 
+#if LOCALSOCKET_HAS_EXCEPTIONS
+
 namespace localsocket {
 
 /// Writes all of the formatted text to the stream, as write_all does; throws what write_all throws.
@@ -57,7 +59,7 @@ template <class... Arguments>
 void print(LocalStream& stream, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
   fmt::memory_buffer text;
   fmt::format_to(std::back_inserter(text), format, std::forward<Arguments>(arguments)...);
-  stream.write_all(std::string_view(text.data(), text.size()));
+  stream.write_all(text);
 }
 
 /// The same within a Wait: `print({2s, stop}, stream, …)`.
@@ -65,7 +67,9 @@ template <class... Arguments>
 void print(const Wait& wait, LocalStream& stream, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
   fmt::memory_buffer text;
   fmt::format_to(std::back_inserter(text), format, std::forward<Arguments>(arguments)...);
-  stream.write_all(std::string_view(text.data(), text.size()), wait);
+  stream.write_all(text, wait);
 }
 
 }  // namespace localsocket
+
+#endif

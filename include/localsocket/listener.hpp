@@ -35,7 +35,7 @@ class IncomingStreams;
 /// before it exits, and the address stays with the child (examples/unix/daemon.cpp); when the child ends, the next bind
 /// takes the address over.
 ///
-/// **Errors.** As for LocalStream: a throwing form, and one with a `std::error_code&` last.
+/// **Errors.** As for LocalStream: a form with a `std::error_code&` last, and a throwing one.
 class LOCALSOCKET_EXPORT LocalListener {
  public:
   /// A listener without an address: every call gives Errc::closed.
@@ -49,23 +49,16 @@ class LOCALSOCKET_EXPORT LocalListener {
   /// is waited for), permission_denied (also: the runtime directory is not ours, or the socket that a dead listener
   /// left is not ours to remove), invalid_argument (options), Errc::invalid_address (unnamed, or a pipe on another
   /// host), too_many_files_open, no_such_file_or_directory (of the path), read_only_file_system, no_space_on_device.
-  static LocalListener bind(const LocalAddress& address, const ListenOptions& options = {});
   static LocalListener bind(const LocalAddress& address, const ListenOptions& options, std::error_code& ec);
-  static LocalListener bind(const LocalAddress& address, std::error_code& ec);
+  static LocalListener bind(const LocalAddress& address, std::error_code& ec) {
+    return bind(address, ListenOptions(), ec);
+  }
 
   /// The next client, waiting for one as long as the Wait says. A client that came, wrote and left is handed out like
   /// any other: its bytes can be read. Errors: timed_out, operation_canceled, Errc::closed, too_many_files_open (the
   /// listener goes on working).
-  LocalStream accept(const Wait& wait = {});
   LocalStream accept(const Wait& wait, std::error_code& ec);
-  LocalStream accept(std::error_code& ec);
-
-  /// A range of the clients to come, each accepted when the loop asks for it, waiting anew for each as long as the Wait
-  /// says. close(), a stop request, a time-out and a deadline that has passed end the loop. Where no descriptor or
-  /// handle is left the loop goes on once there is one, and looks for it at most every 100 ms. Other errors throw.
-  ///
-  ///     for (LocalStream client : listener.incoming(stop)) serve(std::move(client));
-  IncomingStreams incoming(const Wait& wait = {});
+  LocalStream accept(std::error_code& ec) { return accept(Wait(), ec); }
 
   /// The moment after which every accept fails with timed_out; nothing is no limit. Also for calls already waiting.
   void set_accept_deadline(std::optional<Wait::Clock::time_point> deadline);
@@ -92,8 +85,21 @@ class LOCALSOCKET_EXPORT LocalListener {
   /// handle), Errc::closed (no handle at all).
   ///
   ///     auto listener = LocalListener::adopt(handle, "/run/app.sock");
-  static LocalListener adopt(NativeHandle handle, const LocalAddress& address);
   static LocalListener adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec);
+
+#if LOCALSOCKET_HAS_EXCEPTIONS
+  // The same calls, which throw std::system_error for the error.
+  static LocalListener bind(const LocalAddress& address, const ListenOptions& options = {});
+  LocalStream accept(const Wait& wait = {});
+  static LocalListener adopt(NativeHandle handle, const LocalAddress& address);
+
+  /// A range of the clients to come, each accepted when the loop asks for it, waiting anew for each as long as the Wait
+  /// says. close(), a stop request, a time-out and a deadline that has passed end the loop. Where no descriptor or
+  /// handle is left the loop goes on once there is one, and looks for it at most every 100 ms. Other errors throw.
+  ///
+  ///     for (LocalStream client : listener.incoming(stop)) serve(std::move(client));
+  IncomingStreams incoming(const Wait& wait = {});
+#endif
 
  private:
   friend class IncomingStreams;
@@ -103,6 +109,8 @@ class LOCALSOCKET_EXPORT LocalListener {
 
   std::shared_ptr<detail::Acceptor> acceptor_;
 };
+
+#if LOCALSOCKET_HAS_EXCEPTIONS
 
 /// What LocalListener::incoming() returns: an input range that refers to the listener.
 class IncomingStreams {
@@ -145,5 +153,7 @@ class IncomingStreams {
 };
 
 inline IncomingStreams LocalListener::incoming(const Wait& wait) { return IncomingStreams(*this, wait); }
+
+#endif
 
 }  // namespace localsocket

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <localsocket/address.hpp>         // IWYU pragma: export
+#include <localsocket/buffers.hpp>         // IWYU pragma: export
 #include <localsocket/child_output.hpp>    // IWYU pragma: export
 #include <localsocket/error.hpp>           // IWYU pragma: export
+#include <localsocket/halves.hpp>          // IWYU pragma: export
 #include <localsocket/iostream.hpp>        // IWYU pragma: export
 #include <localsocket/listener.hpp>        // IWYU pragma: export
+#include <localsocket/message_batch.hpp>   // IWYU pragma: export
 #include <localsocket/message_stream.hpp>  // IWYU pragma: export
 #include <localsocket/options.hpp>         // IWYU pragma: export
 #include <localsocket/peer.hpp>            // IWYU pragma: export

@@ -16,6 +16,13 @@
 #define LOCALSOCKET_EXPORT __attribute__((visibility("default")))
 #endif
 
+/// Without exceptions only the forms of calls exist that take a std::error_code&.
+#if defined(__cpp_exceptions)
+#define LOCALSOCKET_HAS_EXCEPTIONS 1
+#else
+#define LOCALSOCKET_HAS_EXCEPTIONS 0
+#endif
+
 namespace localsocket {
 
 #if defined(_WIN32)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <localsocket/address.hpp>
+#include <localsocket/buffers.hpp>
 #include <localsocket/error.hpp>
 #include <localsocket/options.hpp>
 #include <localsocket/peer.hpp>
@@ -12,10 +13,10 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace localsocket {
 
@@ -35,9 +36,9 @@ class MessageStream;
 /// safe, but which one gets which bytes is not defined. Moving, assigning, release() and the destructor need the stream
 /// alone.
 ///
-/// **Errors.** Each call has a form that throws std::system_error and a form that takes a `std::error_code&` last, sets
-/// or clears it, and throws nothing but std::bad_alloc. A stream that is closed or was moved from gives Errc::closed;
-/// settings do nothing to it.
+/// **Errors.** Each call has a form that takes a `std::error_code&` last, sets or clears it, and throws nothing but
+/// std::bad_alloc, and, unless exceptions are off, a form without it that throws std::system_error. A stream that is
+/// closed or was moved from gives Errc::closed; settings do nothing to it.
 ///
 /// **fork.** A child's stream is a copy, which the child may use; what it closes or destroys ends the copy alone, also
 /// a half, whose direction goes on in the parent. The bytes that one of the two reads the other does not get.
@@ -65,67 +66,57 @@ class LOCALSOCKET_EXPORT LocalStream {
   /// timed_out (a listener, but no room), permission_denied (also: the listener is somebody's whom
   /// ConnectOptions::trust leaves out, or the runtime directory is not ours), operation_canceled, too_many_files_open,
   /// invalid_argument (options), and the error of a malformed address.
-  static LocalStream connect(const LocalAddress& address, const Wait& wait = default_connect_timeout,
-                             const ConnectOptions& options = {});
   static LocalStream connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
                              std::error_code& ec);
-  static LocalStream connect(const LocalAddress& address, const Wait& wait, std::error_code& ec);
-  static LocalStream connect(const LocalAddress& address, std::error_code& ec);
-  static LocalStream connect(const LocalAddress& address, const ConnectOptions& options);
-  static LocalStream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
+  static LocalStream connect(const LocalAddress& address, const Wait& wait, std::error_code& ec) {
+    return connect(address, wait, ConnectOptions(), ec);
+  }
+  static LocalStream connect(const LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
+    return connect(address, default_connect_timeout, options, ec);
+  }
+  static LocalStream connect(const LocalAddress& address, std::error_code& ec) {
+    return connect(address, default_connect_timeout, ConnectOptions(), ec);
+  }
 
   /// Two streams connected to each other, without an address.
-  static std::pair<LocalStream, LocalStream> pair();
   static std::pair<LocalStream, LocalStream> pair(std::error_code& ec);
 
-  /// Reads what is there, at most the buffer's size in bytes, and waits only while nothing is; returns the number of
-  /// bytes. 0 is the end of the stream: the peer closed or shut down, and every byte it sent was delivered before. An
-  /// empty buffer gives 0 at once.
-  std::size_t read_some(std::span<std::byte> buffer, const Wait& wait = {});
-  std::size_t read_some(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec);
-  std::size_t read_some(std::span<std::byte> buffer, std::error_code& ec);
+  // Reading and writing: each in three forms.
 
-  /// The same into several buffers, the first filled first: one system call on Unix; Windows fills the first that is
-  /// not empty.
+  /// Reads what is there, at most the buffers' size in bytes, and waits only while nothing is; returns the number of
+  /// bytes. 0 is the end of the stream: the peer closed or shut down, and every byte it sent was delivered before.
+  /// Empty buffers give 0 at once. Of several buffers the first is filled first: by one system call on Unix; Windows
+  /// fills the first that is not empty.
   ///
   ///     std::span<std::byte> parts[] = {header, body};
   ///     stream.read_some(parts);
-  std::size_t read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait = {});
-  std::size_t read_some(std::span<const std::span<std::byte>> buffers, const Wait& wait, std::error_code& ec);
-  std::size_t read_some(std::span<const std::span<std::byte>> buffers, std::error_code& ec);
+  std::size_t read_some(const ReadBuffers& to, const Wait& wait, std::error_code& ec);
+  std::size_t read_some(const ReadBuffers& to, std::error_code& ec) { return read_some(to, Wait(), ec); }
 
-  /// Writes some of the bytes, at least one unless the buffer is empty; returns how many the system took.
+  /// Fills the buffers; the Wait is for all of it. When it ends early, it returns how many bytes were read, and they
+  /// are in the buffers. Errors: Errc::end_of_stream, and those of the class.
+  std::size_t read_exact(const ReadBuffers& to, const Wait& wait, std::error_code& ec);
+  std::size_t read_exact(const ReadBuffers& to, std::error_code& ec) { return read_exact(to, Wait(), ec); }
+
+  /// Writes some of the bytes, at least one unless there are none; returns how many the system took. Of several buffers
+  /// the first goes first: one system call (Windows: one write, of at most 64 KiB gathered in a buffer on the stack).
   /// Errors: broken_pipe (the peer is gone; there is never a signal), and those of the class.
-  std::size_t write_some(std::span<const std::byte> bytes, const Wait& wait = {});
-  std::size_t write_some(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec);
-  std::size_t write_some(std::span<const std::byte> bytes, std::error_code& ec);
-
-  /// The same from several buffers: one system call (Windows: one write, of at most 64 KiB gathered in a buffer on the
-  /// stack).
   ///
   ///     std::span<const std::byte> parts[] = {header, body};
   ///     stream.write_some(parts);
-  std::size_t write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait = {});
-  std::size_t write_some(std::span<const std::span<const std::byte>> buffers, const Wait& wait, std::error_code& ec);
-  std::size_t write_some(std::span<const std::span<const std::byte>> buffers, std::error_code& ec);
+  std::size_t write_some(const WriteBuffers& from, const Wait& wait, std::error_code& ec);
+  std::size_t write_some(const WriteBuffers& from, std::error_code& ec) { return write_some(from, Wait(), ec); }
 
-  /// Fills the whole buffer; the Wait is for all of it. When it ends early, the error_code form returns how many bytes
-  /// were read, and they are in the buffer. Errors: Errc::end_of_stream, and those of the class.
-  std::size_t read_exact(std::span<std::byte> buffer, const Wait& wait = {});
-  std::size_t read_exact(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec);
-  std::size_t read_exact(std::span<std::byte> buffer, std::error_code& ec);
+  /// Writes all of the bytes; the Wait is for all of it. When it ends early, it returns exactly how many bytes were
+  /// written (Windows: at least that many, when a foreign server made the pipe without a buffer).
+  std::size_t write_all(const WriteBuffers& from, const Wait& wait, std::error_code& ec);
+  std::size_t write_all(const WriteBuffers& from, std::error_code& ec) { return write_all(from, Wait(), ec); }
 
-  /// Writes all of the bytes; the Wait is for all of it. When it ends early, the error_code form returns exactly how
-  /// many bytes were written (Windows: at least that many, when a foreign server made the pipe without a buffer).
-  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait = {});
-  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec);
-  std::size_t write_all(std::span<const std::byte> bytes, std::error_code& ec);
-  std::size_t write_all(std::span<const std::span<const std::byte>> buffers, const Wait& wait = {});
-  std::size_t write_all(std::span<const std::span<const std::byte>> buffers, const Wait& wait, std::error_code& ec);
-  std::size_t write_all(std::span<const std::span<const std::byte>> buffers, std::error_code& ec);
-  std::size_t write_all(std::string_view text, const Wait& wait = {});
-  std::size_t write_all(std::string_view text, const Wait& wait, std::error_code& ec);
-  std::size_t write_all(std::string_view text, std::error_code& ec);
+  /// Reads until the end of the stream; the Wait is for all of it. What has been read is returned also when the call
+  /// ends early. Errors: Errc::message_too_large (there are more than `limit` bytes, of which the first are returned),
+  /// and those of the class.
+  std::vector<std::byte> read_to_end(std::size_t limit, const Wait& wait, std::error_code& ec);
+  std::vector<std::byte> read_to_end(std::size_t limit, std::error_code& ec) { return read_to_end(limit, Wait(), ec); }
 
   /// How long each read or write may take from its start, unless its Wait is shorter; nothing is no limit, zero or less
   /// tries once. Also for calls already waiting, from any thread.
@@ -153,7 +144,6 @@ class LOCALSOCKET_EXPORT LocalStream {
   ///
   ///     stream.write_all(request);
   ///     stream.shutdown(Shutdown::write);  // the peer reads the request and the end; then it answers
-  void shutdown(Shutdown how);
   void shutdown(Shutdown how, std::error_code& ec);
 
   /// Closes this end without waiting; calls that are running end with Errc::closed. Nothing that was written is lost:
@@ -167,21 +157,18 @@ class LOCALSOCKET_EXPORT LocalStream {
   /// and the BSDs cannot tell), and those of the class but timed_out.
   ///
   ///     if (!stream.drain(5s)) std::cerr << "not all of it was read\n";
-  bool drain(const Wait& wait = {});
   bool drain(const Wait& wait, std::error_code& ec);
-  bool drain(std::error_code& ec);
+  bool drain(std::error_code& ec) { return drain(Wait(), ec); }
 
   /// How many bytes can be read at once. (At the end of the stream 0, like before the first byte.)
   ///
   ///     std::vector<std::byte> bytes(stream.available());
-  std::size_t available() const;
   std::size_t available(std::error_code& ec) const;
 
   /// A second stream on the same connection, with no settings. The connection ends when both are closed. Both read from
   /// the same bytes and write into the same order.
   ///
   ///     std::jthread sender([copy = stream.duplicate()]() mutable { copy.write_all("hello"); });
-  LocalStream duplicate() const;
   LocalStream duplicate(std::error_code& ec) const;
 
   /// The two directions, to be owned by two threads. This stream is closed to its owner then.
@@ -193,11 +180,14 @@ class LOCALSOCKET_EXPORT LocalStream {
   /// caller.
   ///
   ///     stream = LocalStream::reunite(std::move(reader), std::move(writer));
-  static LocalStream reunite(LocalReader&& reader, LocalWriter&& writer);
   static LocalStream reunite(LocalReader&& reader, LocalWriter&& writer, std::error_code& ec);
 
+  /// Whether the peer is gone, rather than that it has only ended its writing: nobody will read what is written from
+  /// now on. Once both directions have been ended by shutdown() it is true as well. What the peer sent before may still
+  /// be there to read; on Windows its end shows only when that has been read. Takes one system call, and no byte.
+  bool is_peer_gone(std::error_code& ec) const;
+
   /// Who is at the other end. Errors: permission_denied (Windows: another user's process), Errc::closed.
-  PeerIdentity peer() const;
   PeerIdentity peer(std::error_code& ec) const;
 
   /// Of an accepted stream the listener's address; else unnamed.
@@ -221,8 +211,30 @@ class LOCALSOCKET_EXPORT LocalStream {
   /// (another kind of handle), Errc::closed (no handle at all).
   ///
   ///     auto same = LocalStream::adopt(stream.release());
-  static LocalStream adopt(NativeHandle handle);
   static LocalStream adopt(NativeHandle handle, std::error_code& ec);
+
+#if LOCALSOCKET_HAS_EXCEPTIONS
+  // The same calls, which throw std::system_error for the error.
+  static LocalStream connect(const LocalAddress& address, const Wait& wait = default_connect_timeout,
+                             const ConnectOptions& options = {});
+  static LocalStream connect(const LocalAddress& address, const ConnectOptions& options) {
+    return connect(address, default_connect_timeout, options);
+  }
+  static std::pair<LocalStream, LocalStream> pair();
+  std::size_t read_some(const ReadBuffers& to, const Wait& wait = {});
+  std::size_t read_exact(const ReadBuffers& to, const Wait& wait = {});
+  std::size_t write_some(const WriteBuffers& from, const Wait& wait = {});
+  std::size_t write_all(const WriteBuffers& from, const Wait& wait = {});
+  std::vector<std::byte> read_to_end(std::size_t limit, const Wait& wait = {});
+  void shutdown(Shutdown how);
+  bool drain(const Wait& wait = {});
+  std::size_t available() const;
+  LocalStream duplicate() const;
+  static LocalStream reunite(LocalReader&& reader, LocalWriter&& writer);
+  bool is_peer_gone() const;
+  PeerIdentity peer() const;
+  static LocalStream adopt(NativeHandle handle);
+#endif
 
  private:
   friend class LocalListener;
@@ -236,75 +248,6 @@ class LOCALSOCKET_EXPORT LocalStream {
   auto or_raise(std::string_view action, Function&& function) const;
 
   std::shared_ptr<detail::Connection> connection_;
-};
-
-/// The half of a stream that reads: what LocalStream says of reading holds here. Move-only. Dropped alone, it ends its
-/// direction where the platform can (Unix: the peer's writes fail); the connection ends with the second half.
-class LocalReader {
- public:
-  LocalReader() noexcept = default;
-  LocalReader(LocalReader&&) noexcept = default;
-  LOCALSOCKET_EXPORT LocalReader& operator=(LocalReader&& other) noexcept;
-  ~LocalReader() { close(); }
-
-  std::size_t read_some(std::span<std::byte> buffer, const Wait& wait = {}) { return stream_.read_some(buffer, wait); }
-  std::size_t read_some(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
-    return stream_.read_some(buffer, wait, ec);
-  }
-  std::size_t read_exact(std::span<std::byte> buffer, const Wait& wait = {}) {
-    return stream_.read_exact(buffer, wait);
-  }
-  std::size_t read_exact(std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
-    return stream_.read_exact(buffer, wait, ec);
-  }
-
-  void set_timeout(std::optional<LocalStream::Duration> timeout) { stream_.set_read_timeout(timeout); }
-  void set_deadline(std::optional<LocalStream::TimePoint> deadline) { stream_.set_read_deadline(deadline); }
-  LOCALSOCKET_EXPORT void cancel() noexcept;  ///< of reads
-  LOCALSOCKET_EXPORT void close() noexcept;   ///< this half
-  LOCALSOCKET_EXPORT bool is_open() const noexcept;
-
- private:
-  friend class LocalStream;
-  explicit LocalReader(LocalStream stream) noexcept : stream_(std::move(stream)) {}
-
-  LocalStream stream_;
-};
-
-/// The half of a stream that writes. Dropped alone it ends its direction where the platform can (Unix, and pipes with
-/// half-close: the peer reads the end of the stream); the connection ends with the second half.
-class LocalWriter {
- public:
-  LocalWriter() noexcept = default;
-  LocalWriter(LocalWriter&&) noexcept = default;
-  LOCALSOCKET_EXPORT LocalWriter& operator=(LocalWriter&& other) noexcept;
-  ~LocalWriter() { close(); }
-
-  std::size_t write_some(std::span<const std::byte> bytes, const Wait& wait = {}) {
-    return stream_.write_some(bytes, wait);
-  }
-  std::size_t write_some(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
-    return stream_.write_some(bytes, wait, ec);
-  }
-  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait = {}) {
-    return stream_.write_all(bytes, wait);
-  }
-  std::size_t write_all(std::span<const std::byte> bytes, const Wait& wait, std::error_code& ec) {
-    return stream_.write_all(bytes, wait, ec);
-  }
-  std::size_t write_all(std::string_view text, const Wait& wait = {}) { return stream_.write_all(text, wait); }
-
-  void set_timeout(std::optional<LocalStream::Duration> timeout) { stream_.set_write_timeout(timeout); }
-  void set_deadline(std::optional<LocalStream::TimePoint> deadline) { stream_.set_write_deadline(deadline); }
-  LOCALSOCKET_EXPORT void cancel() noexcept;  ///< of writes
-  LOCALSOCKET_EXPORT void close() noexcept;   ///< this half
-  LOCALSOCKET_EXPORT bool is_open() const noexcept;
-
- private:
-  friend class LocalStream;
-  explicit LocalWriter(LocalStream stream) noexcept : stream_(std::move(stream)) {}
-
-  LocalStream stream_;
 };
 
 }  // namespace localsocket

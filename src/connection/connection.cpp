@@ -138,6 +138,12 @@ std::size_t Connection::available(std::error_code& ec) {
   return bytes;
 }
 
+bool Connection::is_peer_gone(std::error_code& ec) {
+  bool is_gone = false;
+  run_at_once(Operation::other, any_open_gate(), ec, [&] { is_gone = native_.is_peer_gone(ec); });
+  return is_gone;
+}
+
 std::shared_ptr<Connection> Connection::duplicate(std::error_code& ec) {
   auto copy = std::make_shared<Connection>(local_, peer_);
   Gate& held = any_open_gate();

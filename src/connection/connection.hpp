@@ -41,6 +41,7 @@ class Connection {
   std::size_t write_some_within(const WriteBuffers& from, Call& call, std::error_code& ec);
   std::size_t read_exact_within(const ReadBuffers& to, Call& call, std::error_code& ec);
   std::size_t write_all_within(const WriteBuffers& from, Call& call, std::error_code& ec);
+  NativeHandle handle_within() const noexcept { return native_.handle(); }
   /// After each call, which is in the gate no more.
   void leave(const Gate& gate) noexcept {
     if (gate.is_closed()) [[unlikely]] {
@@ -56,6 +57,7 @@ class Connection {
   void shutdown(Shutdown how, std::error_code& ec);
   bool drain(const Wait& wait, std::error_code& ec);
   std::size_t available(std::error_code& ec);
+  bool is_peer_gone(std::error_code& ec);
   std::shared_ptr<Connection> duplicate(std::error_code& ec);
   PeerIdentity peer(std::error_code& ec);
 

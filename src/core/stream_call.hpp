@@ -3,9 +3,10 @@
 // Its functions are defined with LocalStream (src/stream.cpp), of which they are a part that users do not see.
 #pragma once
 
+#include <localsocket/buffers.hpp>
+#include <localsocket/platform.hpp>
 #include <localsocket/wait.hpp>
 
-#include "buffers.hpp"
 #include "errors.hpp"
 #include "gate.hpp"
 
@@ -40,6 +41,9 @@ class StreamCall {
   // As the functions of LocalStream, each within what is left of the call. Not after an error.
   std::size_t read_some(const ReadBuffers& to, std::error_code& ec);
   std::size_t write_all(const WriteBuffers& from, std::error_code& ec);
+
+  /// The stream's, which stays open until the call ends.
+  NativeHandle handle() const noexcept;
 
   /// For what else has to wait within the call; only after a beginning without an error.
   Call& call() noexcept { return *call_; }

@@ -1,7 +1,7 @@
 // Bytes that wait: appended at one end, taken from the other, always in one piece.
 #pragma once
 
-#include <localsocket/message_stream.hpp>
+#include <localsocket/byte_window.hpp>
 
 #include <algorithm>
 #include <cstddef>

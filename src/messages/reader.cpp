@@ -25,6 +25,15 @@ std::size_t next_step(std::size_t received, std::size_t size) noexcept {
   return std::min(size, std::max(read_ahead_size, received * 2));
 }
 
+void scatter(std::span<const std::byte> from, const ReadBuffers& to) noexcept {
+  to.for_each([&](std::span<std::byte> part) {
+    const std::size_t count = std::min(part.size(), from.size());
+    std::copy_n(from.begin(), count, part.begin());
+    from = from.subspan(count);
+    return !from.empty();
+  });
+}
+
 }  // namespace
 
 /// The reads of one receive, which are one call. It begins with the first of them: until then nothing has waited.
@@ -38,10 +47,9 @@ class Reading {
 
   LocalStream& stream() noexcept { return stream_; }
 
-  template <class Buffers>
-  std::size_t some(const Buffers& to, std::error_code& ec) {
+  std::size_t some(const ReadBuffers& to, std::error_code& ec) {
     if (!call_) call_.emplace(stream_, Operation::read, wait_, ec);
-    return ec ? 0 : call_->read_some(ReadBuffers(to), ec);
+    return ec ? 0 : call_->read_some(to, ec);
   }
 
  private:
@@ -121,23 +129,21 @@ std::optional<std::span<const std::byte>> MessageReader::receive(LocalStream& st
   return take(*frame);
 }
 
-std::optional<std::size_t> MessageReader::receive(LocalStream& stream, std::span<std::byte> buffer, const Wait& wait,
+std::optional<std::size_t> MessageReader::receive(LocalStream& stream, const ReadBuffers& to, const Wait& wait,
                                                   std::error_code& ec) {
   Reading reading(stream, wait, ec);
   const auto frame = next(reading, ec);
   if (!frame) return std::nullopt;
-  if (frame->size > buffer.size()) {
+  if (frame->size > to.total_size()) {
     ec = error(Operation::read, Errc::message_too_large);
     return std::nullopt;
   }
-  if (is_direct(*frame)) {
-    const auto to = buffer.first(frame->size);
-    if (!receive_directly(
-            reading, *frame, [to](std::size_t) { return to; }, ec))
-      return std::nullopt;
+  if (to.is_single() && is_direct(*frame)) {
+    const auto whole = [&](std::size_t) { return to.front().first(frame->size); };
+    if (!receive_directly(reading, *frame, whole, ec)) return std::nullopt;
   } else {
     if (!complete(reading, *frame, ec)) return std::nullopt;
-    std::ranges::copy(take(*frame), buffer.begin());
+    scatter(take(*frame), to);
   }
   return frame->size;
 }
@@ -199,7 +205,7 @@ bool MessageReader::receive_directly(Reading& reading, const Frame& frame, Grow 
     for (;;) {
       const bool ends_here = to.size() == frame.size;
       const std::array parts{to.subspan(received), ends_here ? queue_.free_space() : std::span<std::byte>()};
-      const std::size_t count = reading.some(std::span<const std::span<std::byte>>(parts), ec);
+      const std::size_t count = reading.some(parts, ec);
       if (count == 0) break;
       const std::size_t ours = std::min(count, parts[0].size());
       queue_.commit(count - ours);

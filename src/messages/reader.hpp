@@ -30,8 +30,7 @@ class MessageReader {
 
   // These do what MessageStream::receive says. False or nothing: the end of the stream, or an error.
   std::optional<std::span<const std::byte>> receive(LocalStream& stream, const Wait& wait, std::error_code& ec);
-  std::optional<std::size_t> receive(LocalStream& stream, std::span<std::byte> buffer, const Wait& wait,
-                                     std::error_code& ec);
+  std::optional<std::size_t> receive(LocalStream& stream, const ReadBuffers& to, const Wait& wait, std::error_code& ec);
   bool receive(LocalStream& stream, std::vector<std::byte>& message, const Wait& wait, std::error_code& ec);
   bool receive(LocalStream& stream, std::string& message, const Wait& wait, std::error_code& ec);
   std::optional<std::size_t> next_size(LocalStream& stream, const Wait& wait, std::error_code& ec);

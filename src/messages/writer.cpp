@@ -49,7 +49,7 @@ MessageWriter::MessageWriter(std::size_t max_size, Bytes unsent) : max_size_(max
   rest_.append(unsent);
 }
 
-bool MessageWriter::send(LocalStream& stream, std::span<const Bytes> payload, const Wait& wait, std::error_code& ec) {
+bool MessageWriter::send(LocalStream& stream, const WriteBuffers& payload, const Wait& wait, std::error_code& ec) {
   const Message message(payload);
   if (message.size > max_size_) {
     ec = error(Operation::write, Errc::message_too_large);
@@ -59,9 +59,12 @@ bool MessageWriter::send(LocalStream& stream, std::span<const Bytes> payload, co
   if (ec) return false;
   if (rest_.empty() && message.total() <= small_size) return write_small(writing, message, ec) != 0;
   parts_.assign({rest_.bytes(), Bytes(message.header).first(message.header_size)});
-  parts_.insert(parts_.end(), payload.begin(), payload.end());
+  payload.for_each([&](Bytes part) {
+    parts_.push_back(part);
+    return true;
+  });
   const std::size_t written = write(writing, parts_, ec);
-  if (written != 0) keep_rest(writing, std::span(parts_).subspan(1), written);
+  if (written != 0) keep_rest(writing, std::span<const Bytes>(parts_).subspan(1), written);
   return written != 0;
 }
 
@@ -75,7 +78,7 @@ std::size_t MessageWriter::send_framed(LocalStream& stream, Bytes messages, cons
   }
   const std::size_t begun = end_of_message(messages, written);
   const Bytes rest = messages.subspan(written, begun - written);
-  keep_rest(writing, std::span(&rest, 1), 0);
+  keep_rest(writing, rest, 0);
   return begun;
 }
 
@@ -83,12 +86,12 @@ void MessageWriter::flush(LocalStream& stream, const Wait& wait, std::error_code
   WriterCall writing(mutex_, stream, wait, ec);
   if (ec) return;
   const Bytes rest = rest_.bytes();
-  write(writing, std::span(&rest, 1), ec);
+  write(writing, rest, ec);
 }
 
 /// Writes the parts, of which the first is the rest; returns how many bytes of the others were written.
-std::size_t MessageWriter::write(WriterCall& writing, std::span<const Bytes> parts, std::error_code& ec) {
-  const std::size_t written = writing.call().write_all(WriteBuffers(parts), ec);
+std::size_t MessageWriter::write(WriterCall& writing, const WriteBuffers& parts, std::error_code& ec) {
+  const std::size_t written = writing.call().write_all(parts, ec);
   const std::size_t of_rest = std::min(written, rest_.size());
   rest_.consume(of_rest);
   if (rest_.empty() && rest_.capacity() != 0) {
@@ -103,28 +106,27 @@ std::size_t MessageWriter::write_small(WriterCall& writing, const Message& messa
   std::array<std::byte, small_size> bytes;
   message.copy_to(bytes.data());
   const Bytes framed = Bytes(bytes).first(message.total());
-  const std::size_t written = writing.call().write_all(WriteBuffers(framed), ec);
-  if (written != 0) keep_rest(writing, std::span(&framed, 1), written);
+  const std::size_t written = writing.call().write_all(framed, ec);
+  if (written != 0) keep_rest(writing, framed, written);
   return written;
 }
 
 /// Keeps what is left of a message of which `written` bytes are written. The rest before it is empty then.
-void MessageWriter::keep_rest(WriterCall& writing, std::span<const Bytes> message, std::size_t written) {
-  const std::size_t size = total_size(message);
-  if (written == size) [[likely]] {
+void MessageWriter::keep_rest(WriterCall& writing, WriteBuffers message, std::size_t written) {
+  message.advance(written);
+  if (message.empty()) [[likely]] {
     return;
   }
   try {
-    rest_.reserve(size - written);
+    rest_.reserve(message.total_size());
   } catch (const std::bad_alloc&) {
     writing.stream().close();  // the peer would take what follows for the rest
     throw;
   }
-  for (const Bytes& part : message) {
-    const std::size_t skipped = std::min(written, part.size());
-    written -= skipped;
-    rest_.append(part.subspan(skipped));
-  }
+  message.for_each([&](Bytes part) {
+    rest_.append(part);
+    return true;
+  });
   has_rest_.store(true, std::memory_order_relaxed);
 }
 

@@ -21,25 +21,22 @@ namespace localsocket::detail {
 
 using Bytes = std::span<const std::byte>;
 
-inline std::size_t total_size(std::span<const Bytes> parts) noexcept {
-  std::size_t size = 0;
-  for (const Bytes& part : parts) size += part.size();
-  return size;
-}
-
 /// A payload in parts, and the header it gets.
 struct Message {
-  explicit Message(std::span<const Bytes> parts) noexcept
-      : payload(parts), size(total_size(parts)), header_size(encode_length(size, header)) {}
+  explicit Message(const WriteBuffers& buffers) noexcept
+      : payload(buffers), size(buffers.total_size()), header_size(encode_length(size, header)) {}
 
   std::size_t total() const noexcept { return header_size + size; }
 
   void copy_to(std::byte* to) const noexcept {
     to = std::copy_n(header.data(), header_size, to);
-    for (const Bytes& part : payload) to = std::copy_n(part.data(), part.size(), to);
+    payload.for_each([&](Bytes part) {
+      to = std::copy_n(part.data(), part.size(), to);
+      return true;
+    });
   }
 
-  std::span<const Bytes> payload;
+  const WriteBuffers& payload;
   Header header;
   std::size_t size;
   std::size_t header_size;
@@ -54,7 +51,7 @@ class MessageWriter {
   std::size_t max_size() const noexcept { return max_size_; }
 
   // What MessageStream says of them. False: not a byte of the message was written.
-  bool send(LocalStream& stream, std::span<const Bytes> payload, const Wait& wait, std::error_code& ec);
+  bool send(LocalStream& stream, const WriteBuffers& payload, const Wait& wait, std::error_code& ec);
   void flush(LocalStream& stream, const Wait& wait, std::error_code& ec);
 
   /// Writes messages with their headers; returns the size of those that have been begun or written, from the first on.
@@ -65,8 +62,8 @@ class MessageWriter {
 
  private:
   std::size_t write_small(WriterCall& writing, const Message& message, std::error_code& ec);
-  std::size_t write(WriterCall& writing, std::span<const Bytes> parts, std::error_code& ec);
-  void keep_rest(WriterCall& writing, std::span<const Bytes> message, std::size_t written);
+  std::size_t write(WriterCall& writing, const WriteBuffers& parts, std::error_code& ec);
+  void keep_rest(WriterCall& writing, WriteBuffers message, std::size_t written);
 
   std::size_t max_size_;
   WriterMutex mutex_;

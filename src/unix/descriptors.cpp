@@ -1,5 +1,7 @@
 #include <localsocket/unix/descriptors.hpp>
 
+#include "core/stream_call.hpp"
+#include "message.hpp"
 #include "system.hpp"
 #include "wait.hpp"
 
@@ -18,18 +20,16 @@ struct Control {
   alignas(cmsghdr) std::byte bytes[control_size]{};
 };
 
-/// Attempts `transfer()`, which must not block, until it succeeds or the Wait ends.
+/// Attempts `transfer(socket)`, which must not block, until it succeeds or the call ends.
 template <class Transfer>
-ssize_t transfer_within(int socket, const Traffic& traffic, const Wait& wait, std::error_code& ec, Transfer transfer) {
-  Gate gate;
-  Call call(gate, wait);
-  if (const Interruption why = call.begin(); why != Interruption::none) {
-    ec = error(traffic.operation, why);
-    return -1;
-  }
+ssize_t transfer_within(const LocalStream& stream, const Traffic& traffic, const Wait& wait, std::error_code& ec,
+                        Transfer transfer) {
+  StreamCall call(stream, traffic.operation, wait, ec);
+  if (ec) return -1;
+  const int socket = call.handle();
   const auto never_blocks = [] { return false; };
-  return unix_backend::transfer_within(call, socket, traffic, Attempt::nonblocking, ec, never_blocks,
-                                       [&](Attempt) { return transfer(); });
+  return unix_backend::transfer_within(call.call(), socket, traffic, Attempt::nonblocking, ec, never_blocks,
+                                       [&](Attempt) { return transfer(socket); });
 }
 
 void take_descriptors(msghdr& message, std::vector<int>& descriptors) {
@@ -54,18 +54,16 @@ void set_all_close_on_exec(const std::vector<int>& descriptors) noexcept {
 
 }  // namespace
 
-std::size_t send_descriptors(NativeHandle stream, std::span<const int> descriptors, std::span<const std::byte> bytes,
+std::size_t send_descriptors(LocalStream& stream, std::span<const int> descriptors, const WriteBuffers& bytes,
                              const Wait& wait, std::error_code& ec) {
   ec.clear();
   if (bytes.empty() || descriptors.size() > most_descriptors) {
     ec = error(Operation::other, std::errc::invalid_argument);
     return 0;
   }
-  iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};  // sendmsg only reads
+  Parts parts(bytes);
   Control control;
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
+  msghdr message = parts.message();
   if (!descriptors.empty()) {
     message.msg_control = static_cast<void*>(control.bytes);
     message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
@@ -75,33 +73,31 @@ std::size_t send_descriptors(NativeHandle stream, std::span<const int> descripto
     header->cmsg_len = static_cast<decltype(header->cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
     std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
   }
-  const ssize_t sent = transfer_within(stream, Traffic{Operation::write, POLLOUT}, wait, ec, [&] {
-    return sys("sendmsg", ::sendmsg, stream, static_cast<const msghdr*>(&message), MSG_DONTWAIT | no_signal);
+  const ssize_t sent = transfer_within(stream, Traffic{Operation::write, POLLOUT}, wait, ec, [&](int socket) {
+    return sys("sendmsg", ::sendmsg, socket, static_cast<const msghdr*>(&message), MSG_DONTWAIT | no_signal);
   });
   return ec ? 0 : static_cast<std::size_t>(sent);
 }
 
-std::size_t send_descriptors(NativeHandle stream, std::span<const int> descriptors, std::span<const std::byte> bytes,
+std::size_t send_descriptors(LocalStream& stream, std::span<const int> descriptors, const WriteBuffers& bytes,
                              const Wait& wait) {
   return or_raise("send descriptors", LocalAddress(),
                   [&](std::error_code& ec) { return send_descriptors(stream, descriptors, bytes, wait, ec); });
 }
 
-Received receive_descriptors(NativeHandle stream, std::span<std::byte> buffer, const Wait& wait, std::error_code& ec) {
+Received receive_descriptors(LocalStream& stream, const ReadBuffers& to, const Wait& wait, std::error_code& ec) {
   ec.clear();
   Received received;
-  if (buffer.empty()) return received;
+  if (to.empty()) return received;
   received.descriptors.reserve(most_descriptors);  // nothing may fail once the descriptors are ours
-  iovec part{buffer.data(), buffer.size()};
+  Parts parts(to);
   Control control;
   msghdr message{};
-  const ssize_t read = transfer_within(stream, Traffic{Operation::read, POLLIN}, wait, ec, [&] {
-    message = {};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
+  const ssize_t read = transfer_within(stream, Traffic{Operation::read, POLLIN}, wait, ec, [&](int socket) {
+    message = parts.message();
     message.msg_control = static_cast<void*>(control.bytes);
     message.msg_controllen = control_size;
-    return sys("recvmsg", ::recvmsg, stream, &message, MSG_DONTWAIT | close_on_exec);
+    return sys("recvmsg", ::recvmsg, socket, &message, MSG_DONTWAIT | close_on_exec);
   });
   if (ec.value() == ECONNRESET) ec.clear();  // as for every read: the plain end of the stream
   if (ec || read <= 0) return received;
@@ -116,9 +112,9 @@ Received receive_descriptors(NativeHandle stream, std::span<std::byte> buffer, c
   return received;
 }
 
-Received receive_descriptors(NativeHandle stream, std::span<std::byte> buffer, const Wait& wait) {
+Received receive_descriptors(LocalStream& stream, const ReadBuffers& to, const Wait& wait) {
   return or_raise("receive descriptors", LocalAddress(),
-                  [&](std::error_code& ec) { return receive_descriptors(stream, buffer, wait, ec); });
+                  [&](std::error_code& ec) { return receive_descriptors(stream, to, wait, ec); });
 }
 
 }  // namespace localsocket::posix

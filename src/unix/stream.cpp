@@ -1,5 +1,6 @@
 #include "stream.hpp"
 
+#include "message.hpp"
 #include "peer.hpp"
 #include "runtime_directory.hpp"
 #include "socket_directory.hpp"
@@ -14,7 +15,6 @@
 #include <thread>
 
 #include <sys/ioctl.h>
-#include <sys/uio.h>
 #if defined(__linux__)
 #include <linux/sockios.h>
 #endif
@@ -26,10 +26,6 @@ namespace {
 // whole socket time-out each. Two parts keep an interruption within 20 ms. 64 KiB saturate the socket; the rest is for
 // a header.
 constexpr std::size_t largest_send = (64 + 4) * 1024;
-
-// How many buffers one system call takes from a list; the kernel's own limit is 1024 (IOV_MAX), on the stack this is 1
-// KiB.
-constexpr std::size_t most_buffers = 64;
 
 /// How many bytes the peer has still to read, with the kernel's overhead; 0 is exact.
 std::optional<std::size_t> unread_by_peer([[maybe_unused]] int socket, std::error_code& ec) noexcept {
@@ -51,34 +47,18 @@ int take_socket_error(int socket) noexcept {
   return error;
 }
 
-struct Message {
-  iovec parts[most_buffers];
-  msghdr header{};
-
-  template <class Byte>
-  Message(const Buffers<Byte>& buffers, std::size_t limit) noexcept {
-    std::size_t count = 0;
-    buffers.for_each([&](std::span<Byte> span) {
-      span = span.first(std::min(span.size(), limit));
-      limit -= span.size();
-      // sendmsg only reads through iov_base; C has no other type for it.
-      parts[count++] = {const_cast<std::byte*>(span.data()), span.size()};
-      return count < most_buffers && limit > 0;
-    });
-    header.msg_iov = static_cast<iovec*>(parts);
-    header.msg_iovlen = static_cast<decltype(header.msg_iovlen)>(count);  // its type differs between systems
-  }
-};
 
 // Apart from their callers, whose one buffer needs no list on the stack.
 ssize_t receive_scattered(int socket, const ReadBuffers& to, int flags) noexcept {
-  Message message(to, SIZE_MAX);
-  return sys("recvmsg", ::recvmsg, socket, &message.header, flags);
+  Parts parts(to);
+  msghdr message = parts.message();
+  return sys("recvmsg", ::recvmsg, socket, &message, flags);
 }
 
 ssize_t send_gathered(int socket, const WriteBuffers& from, int flags) noexcept {
-  const Message message(from, largest_send);
-  return sys("sendmsg", ::sendmsg, socket, &message.header, flags);
+  Parts parts(from, largest_send);
+  const msghdr message = parts.message();
+  return sys("sendmsg", ::sendmsg, socket, &message, flags);
 }
 
 }  // namespace
@@ -332,6 +312,22 @@ std::size_t Stream::available(std::error_code& ec) const noexcept {
   return static_cast<std::size_t>(bytes);
 }
 
+// Linux hangs the socket up once the peer has closed, or both directions have ended (unix_poll() in
+// net/unix/af_unix.c); elsewhere poll(2) says that too when the peer has only ended its writing, but a socket without a
+// peer has lost its name.
+bool Stream::is_peer_gone(std::error_code& ec) const noexcept {
+#if defined(__linux__)
+  pollfd polled{socket(), 0, 0};
+  if (sys("poll", ::poll, &polled, nfds_t{1}, 0) < 0) ec = last_error(Operation::other);
+  return (polled.revents & POLLHUP) != 0;
+#else
+  SocketAddress peer{std::string()};
+  if (sys("getpeername", ::getpeername, socket(), peer.get(), &peer.size) == 0) return false;
+  if (errno != ENOTCONN && errno != EINVAL) ec = last_error(Operation::other);
+  return !ec;
+#endif
+}
+
 Stream Stream::duplicate(std::error_code& ec) const noexcept {
   const auto duplicate = [](int fd, int command, int lowest) { return ::fcntl(fd, command, lowest); };
   Stream copy(sys("fcntl", duplicate, socket(), F_DUPFD_CLOEXEC, 0));
@@ -351,11 +347,10 @@ NativeHandle Stream::connect_for_child(LocalAddress& address, const ConnectOptio
   return connect(address, options, ec).release();
 }
 
-std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
-                                    std::error_code& ec) {
+std::size_t Stream::write_for_child(NativeHandle handle, const WriteBuffers& from, Call& call, std::error_code& ec) {
   Stream stream(handle);
   stream.is_shared_ = true;
-  const std::size_t written = stream.write(WriteBuffers(bytes), call, ec);
+  const std::size_t written = stream.write(from, call, ec);
   static_cast<void>(stream.release());
   return written;
 }

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <localsocket/address.hpp>
+#include <localsocket/buffers.hpp>
 #include <localsocket/options.hpp>
 #include <localsocket/peer.hpp>
 #include <localsocket/platform.hpp>
 
 #include "core/address_parts.hpp"
-#include "core/buffers.hpp"
 #include "core/gate.hpp"
 #include "socket_directory.hpp"
 #include "system.hpp"
@@ -61,8 +61,7 @@ class Stream {
 
   static Stream connect(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
   static NativeHandle connect_for_child(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
-  static std::size_t write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
-                                     std::error_code& ec);
+  static std::size_t write_for_child(NativeHandle handle, const WriteBuffers& from, Call& call, std::error_code& ec);
   static void await_capacity(const LocalAddress& address, Call& call, Clock::duration time) noexcept;
   static std::pair<Stream, Stream> pair(std::error_code& ec);
   static Stream adopt(NativeHandle handle, std::error_code& ec);
@@ -72,6 +71,7 @@ class Stream {
   void shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept;
   bool drain(Call& call, std::error_code& ec) noexcept;
   std::size_t available(std::error_code& ec) const noexcept;
+  bool is_peer_gone(std::error_code& ec) const noexcept;
   Stream duplicate(std::error_code& ec) const noexcept;
   PeerIdentity peer(std::error_code& ec) const noexcept;
   void close() noexcept;

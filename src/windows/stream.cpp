@@ -89,8 +89,8 @@ NativeHandle Stream::connect_for_child(LocalAddress& address, const ConnectOptio
 }
 
 // The handle is synchronous: it waits, whatever OVERLAPPED says.
-std::size_t Stream::write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
-                                    std::error_code& ec) {
+std::size_t Stream::write_for_child(NativeHandle handle, const WriteBuffers& from, Call& call, std::error_code& ec) {
+  const std::span<const std::byte> bytes = from.front();
   const auto size = static_cast<DWORD>(std::min<std::size_t>(bytes.size(), largest_write_to(info_of(handle))));
   const Completion completion = perform_on_helper_thread(call, [&](Completion& result) {
     const bool written = sys("WriteFile", ::WriteFile, handle, static_cast<const void*>(bytes.data()), size,
@@ -218,15 +218,19 @@ bool Stream::drain(Call& call, std::error_code& ec) noexcept {
   return !ec;
 }
 
-std::size_t Stream::available(std::error_code& ec) const noexcept {
-  if (read_ended_) return 0;
+// How many bytes are there; nothing at the end of the stream, which is no error.
+std::optional<std::size_t> Stream::peek(std::error_code& ec) const noexcept {
   DWORD bytes = 0;
   const bool known = sys("PeekNamedPipe", ::PeekNamedPipe, handle(), LPVOID{nullptr}, DWORD{0}, LPDWORD{nullptr},
                          &bytes, LPDWORD{nullptr});
-  // The end of the stream is not an error: there is nothing to read, as on Unix.
-  if (!known && ::GetLastError() != ERROR_BROKEN_PIPE) ec = last_error(Operation::read);
-  return bytes;
+  if (known) return bytes;
+  if (::GetLastError() != ERROR_BROKEN_PIPE) ec = last_error(Operation::read);
+  return std::nullopt;
 }
+
+std::size_t Stream::available(std::error_code& ec) const noexcept { return read_ended_ ? 0 : peek(ec).value_or(0); }
+
+bool Stream::is_peer_gone(std::error_code& ec) const noexcept { return !peek(ec) && !ec; }
 
 Stream Stream::duplicate(std::error_code& ec) const noexcept {
   HANDLE handle_of_copy = nullptr;

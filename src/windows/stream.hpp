@@ -2,11 +2,11 @@
 #pragma once
 
 #include <localsocket/address.hpp>
+#include <localsocket/buffers.hpp>
 #include <localsocket/options.hpp>
 #include <localsocket/peer.hpp>
 #include <localsocket/platform.hpp>
 
-#include "core/buffers.hpp"
 #include "core/gate.hpp"
 
 #include <atomic>
@@ -30,8 +30,7 @@ class Stream {
 
   static Stream connect(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
   static NativeHandle connect_for_child(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
-  static std::size_t write_for_child(NativeHandle handle, std::span<const std::byte> bytes, Call& call,
-                                     std::error_code& ec);
+  static std::size_t write_for_child(NativeHandle handle, const WriteBuffers& from, Call& call, std::error_code& ec);
   static void await_capacity(const LocalAddress& address, Call& call, Clock::duration time);
   static std::pair<Stream, Stream> pair(std::error_code& ec);
   static Stream adopt(NativeHandle handle, std::error_code& ec);
@@ -41,6 +40,7 @@ class Stream {
   void shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept;
   bool drain(Call& call, std::error_code& ec) noexcept;
   std::size_t available(std::error_code& ec) const noexcept;
+  bool is_peer_gone(std::error_code& ec) const noexcept;
   Stream duplicate(std::error_code& ec) const noexcept;
   PeerIdentity peer(std::error_code& ec) const;
   void close() noexcept;
@@ -52,6 +52,7 @@ class Stream {
  private:
   std::size_t write_one(std::span<const std::byte> bytes, Call& call, std::error_code& ec) noexcept;
   std::size_t write_gathered(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept;
+  std::optional<std::size_t> peek(std::error_code& ec) const noexcept;
   void learn(const std::optional<PipeInfo>& info) noexcept;
   bool has_messages() noexcept;
   std::size_t largest_write() noexcept;

@@ -1,5 +1,5 @@
 // A MessageStream whose stream is interrupted at every byte offset, one after the other: nothing is lost or repeated.
-#include <localsocket/message_stream.hpp>
+#include <localsocket/message_batch.hpp>
 
 #include <gtest/gtest.h>
 

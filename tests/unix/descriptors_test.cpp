@@ -52,11 +52,11 @@ class PassedDescriptors : public ConnectedTest {
  protected:
   std::size_t send(const std::vector<int>& fds, std::string_view text, const Wait& wait = {}) {
     ec.clear();
-    return posix::send_descriptors(client.native_handle(), fds, bytes_of(text), wait, ec);
+    return posix::send_descriptors(client, fds, bytes_of(text), wait, ec);
   }
   posix::Received receive(const Wait& wait = {}) {
     ec.clear();
-    return posix::receive_descriptors(server.native_handle(), buffer, wait, ec);
+    return posix::receive_descriptors(server, buffer, wait, ec);
   }
   std::string text_of_received(const posix::Received& received) const {
     return text_of(std::span(buffer).first(received.bytes));
@@ -269,7 +269,7 @@ TEST_F(PassedDescriptors, ReceivingKeepsItsTime) {
   EXPECT_CODE(ec, std::errc::timed_out);
   receive(20ms);
   EXPECT_CODE(ec, std::errc::timed_out);
-  EXPECT_THROWS_CODE(posix::receive_descriptors(server.native_handle(), buffer, 0s), std::errc::timed_out);
+  EXPECT_THROWS_CODE(posix::receive_descriptors(server, buffer, 0s), std::errc::timed_out);
 }
 
 TEST_F(PassedDescriptors, ReceivingIsStopped) {

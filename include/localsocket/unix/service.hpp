@@ -14,7 +14,9 @@ namespace localsocket::posix {
 /// there are threads. Errors: invalid_argument (LISTEN_FDS is no number).
 ///
 ///     for (auto handle : posix::inherited_listeners()) serve(LocalListener::adopt(handle, "/run/app.sock"));
-LOCALSOCKET_EXPORT std::vector<NativeHandle> inherited_listeners();
 LOCALSOCKET_EXPORT std::vector<NativeHandle> inherited_listeners(std::error_code& ec);
+#if LOCALSOCKET_HAS_EXCEPTIONS
+LOCALSOCKET_EXPORT std::vector<NativeHandle> inherited_listeners();
+#endif
 
 }  // namespace localsocket::posix

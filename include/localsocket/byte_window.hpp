@@ -1,0 +1,15 @@
+// What MessageStream shows of its read-ahead to its inline code.
+#pragma once
+
+#include <cstddef>
+
+namespace localsocket::detail {
+
+/// The bytes of a queue, from the next one on.
+struct ByteWindow {
+  std::byte* begin = nullptr;
+  std::byte* end = nullptr;
+  std::size_t size() const noexcept { return static_cast<std::size_t>(end - begin); }
+};
+
+}  // namespace localsocket::detail

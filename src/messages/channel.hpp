@@ -1,0 +1,53 @@
+// What is behind a MessageStream, and how its calls and those of its batches get to it.
+#pragma once
+
+#include <localsocket/message_stream.hpp>
+
+#include "core/errors.hpp"
+#include "reader.hpp"
+#include "writer.hpp"
+
+#include <memory>
+#include <string_view>
+#include <system_error>
+
+namespace localsocket::detail {
+
+/// Behind a pointer: senders and a receiver hold on to it, so it cannot move.
+class MessageChannel {
+ public:
+  MessageChannel(const MessageStream::Parts& parts, const MessageOptions& options)
+      : reader(options.max_size, parts.unread), writer(options.max_size, parts.unsent) {}
+
+  MessageReader reader;
+  MessageWriter writer;
+};
+
+using ChannelPointer = std::unique_ptr<MessageChannel>;
+
+/// Calls `function(channel)` with a clear `ec`, if there is a channel.
+template <class Function>
+auto with_channel(const ChannelPointer& channel, std::error_code& ec, Function function) {
+  ec.clear();
+  if (channel) [[likely]] {
+    return function(*channel);
+  }
+  ec = error(Operation::write, Errc::closed);
+  return decltype(function(*channel))();
+}
+
+inline const LocalAddress& name_of(const LocalStream& stream) noexcept {
+  const LocalAddress& peer = stream.peer_address();
+  return peer.is_unnamed() ? stream.local_address() : peer;
+}
+
+/// The throwing form of a call that takes an error_code.
+template <class Function>
+auto or_raise_of(std::string_view action, const LocalStream& stream, Function function) {
+  return or_raise(
+      action, [&stream]() -> const LocalAddress& { return name_of(stream); }, function);
+}
+
+inline constexpr std::string_view sending = "send a message to";
+
+}  // namespace localsocket::detail
