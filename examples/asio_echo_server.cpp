@@ -17,10 +17,10 @@
 #include <array>
 #include <cstddef>
 #include <exception>
+#include <future>
 #include <iostream>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 using localsocket::AsioListener;
@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
     AsioListener listener(loop.get_executor(), localsocket::LocalListener::bind(argv[1]));
     std::cout << "listening on " << listener.local_address().native() << std::endl;
     asio::co_spawn(loop, serve(listener), asio::detached);
-    const std::jthread serving([&] { loop.run(); });
+    const std::future<void> serving = std::async(std::launch::async, [&] { loop.run(); });  // joined at the end
     std::string line;
     std::getline(std::cin, line);
     listener.close();

@@ -15,7 +15,6 @@
 #include <exception>
 #include <iostream>
 #include <span>
-#include <stop_token>
 #include <system_error>
 
 #include "support/server.hpp"
@@ -24,7 +23,7 @@ using localsocket::LocalStream;
 
 namespace {
 
-void echo(LocalStream stream, const std::stop_token& stop) {
+void echo(LocalStream stream, const localsocket::stop_token& stop) {
   std::array<std::byte, 16 * 1024> buffer;
   std::error_code ec;
   // 0: the client has closed, or there is an error.

@@ -65,7 +65,7 @@ void write(std::ofstream& out, std::span<const std::byte> bytes) {
   out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
-void store_bytes(MessageStream messages, std::ofstream out, const std::stop_token& stop) {
+void store_bytes(MessageStream messages, std::ofstream out, const localsocket::stop_token& stop) {
   auto [stream, unread, unsent] = messages.release();
   write(out, unread);
   std::array<std::byte, 16 * 1024> buffer;
@@ -73,7 +73,7 @@ void store_bytes(MessageStream messages, std::ofstream out, const std::stop_toke
   out.close();
 }
 
-void store_datagrams(MessageStream messages, std::ofstream out, const std::stop_token& stop) {
+void store_datagrams(MessageStream messages, std::ofstream out, const localsocket::stop_token& stop) {
   while (const auto datagram = messages.receive(stop)) {
     out << example::encode_length(datagram->size());
     write(out, *datagram);
@@ -81,7 +81,7 @@ void store_datagrams(MessageStream messages, std::ofstream out, const std::stop_
   out.close();
 }
 
-void store(const std::filesystem::path& parent, LocalStream stream, const std::stop_token& stop) try {
+void store(const std::filesystem::path& parent, LocalStream stream, const localsocket::stop_token& stop) try {
   auto [header, messages] = example::receive_log_handshake(std::move(stream), {patience, stop});
   const auto directory = make_directory(parent, header.name);
   create(directory / "header.json") << example::to_json(header).dump(2, ' ', false,
@@ -116,8 +116,9 @@ int main(int argc, char** argv) {
   try {
     const std::filesystem::path directory = argv[2];
     std::filesystem::create_directories(directory);
-    example::serve_until_line(
-        argv[1], [&](LocalStream stream, const std::stop_token& stop) { store(directory, std::move(stream), stop); });
+    example::serve_until_line(argv[1], [&](LocalStream stream, const localsocket::stop_token& stop) {
+      store(directory, std::move(stream), stop);
+    });
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "log_server: " << error.what() << '\n';

@@ -10,11 +10,11 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <future>
 #include <iostream>
 #include <map>
 #include <stdexcept>
 #include <string>
-#include <thread>
 
 #include "support/json_rpc.hpp"
 
@@ -31,8 +31,7 @@ constexpr std::chrono::seconds patience{30};
 bool call_all(const char* address, int count, char** calls) {
   MessageStream messages(LocalStream::connect(address, patience));
   // Sent aside: with more requests than the connection holds, the server would wait for us to read its replies.
-  std::exception_ptr failure;
-  std::jthread sender([&] {
+  std::future<void> sending = std::async(std::launch::async, [&] {
     try {
       MessageBatch requests(messages);
       for (int id = 0; id < count; ++id) {
@@ -42,8 +41,8 @@ bool call_all(const char* address, int count, char** calls) {
       }
       requests.flush(patience);
     } catch (...) {
-      failure = std::current_exception();
       messages.close();  // ends the receive below
+      throw;
     }
   });
 
@@ -59,8 +58,7 @@ bool call_all(const char* address, int count, char** calls) {
     }
   } catch (...) {
     messages.close();
-    sender.join();
-    if (failure) std::rethrow_exception(failure);
+    sending.get();  // its failure, if any, is what made the receive fail
     throw;
   }
   bool succeeded = true;

@@ -42,7 +42,7 @@ const example::Methods methods{
      }},
 };
 
-void serve(LocalStream stream, const std::stop_token& stop) try {
+void serve(LocalStream stream, const localsocket::stop_token& stop) try {
   MessageStream messages(std::move(stream));
   MessageBatch replies(messages);
   std::string request;

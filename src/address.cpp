@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace {
 
@@ -115,4 +115,4 @@ const std::string& LocalAddress::native() const noexcept {
 
 std::ostream& operator<<(std::ostream& out, const LocalAddress& address) { return out << address.text(); }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

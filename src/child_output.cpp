@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 ChildOutput::ChildOutput(ChildOutput&& other) noexcept : handle_(other.release()) {}
 
@@ -74,4 +74,4 @@ void ChildOutput::close() noexcept {
   if (is_open()) detail::close_handle(release());
 }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

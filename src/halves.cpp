@@ -2,7 +2,7 @@
 
 #include "connection/connection.hpp"
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 std::pair<LocalReader, LocalWriter> LocalStream::split() && {
   LocalStream other(connection_);
@@ -71,4 +71,4 @@ void LocalWriter::close() noexcept {
   if (stream_.connection_) stream_.connection_->close_half(false);
 }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

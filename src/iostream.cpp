@@ -6,7 +6,7 @@
 #include <span>
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 namespace {
 
 /// Characters before the buffered ones that unget() can go back to, as std::filebuf keeps some.
@@ -130,4 +130,4 @@ std::streamsize LocalStreambuf::xsputn(const char* text, std::streamsize size) {
 // Asked when nothing is buffered: what could be read without waiting is not known.
 std::streamsize LocalStreambuf::showmanyc() { return stream_.is_open() || reader_.is_open() ? 0 : -1; }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

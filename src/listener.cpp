@@ -3,7 +3,7 @@
 #include "connection/acceptor.hpp"
 #include "core/never_destroyed.hpp"
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 namespace {
 
 using detail::Operation;
@@ -106,4 +106,4 @@ LocalListener LocalListener::adopt(NativeHandle handle, const LocalAddress& addr
                           [&](std::error_code& ec) { return adopt(handle, address, ec); });
 }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

@@ -4,7 +4,7 @@
 
 #include <ostream>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 bool PeerIdentity::is_current_user() const { return detail::is_current_user(*this); }
 
@@ -21,4 +21,4 @@ std::ostream& operator<<(std::ostream& out, const PeerIdentity& peer) {
   return out;
 }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

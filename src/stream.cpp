@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace detail {
 
@@ -312,4 +312,4 @@ LocalStream LocalStream::adopt(NativeHandle handle) {
   return detail::or_raise("adopt a stream", unnamed, [&](std::error_code& ec) { return adopt(handle, ec); });
 }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

@@ -1,6 +1,5 @@
 // A connection as a child's standard output.
 #include <cstdio>
-#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -106,7 +105,7 @@ TEST(ChildOutput, StopEndsAWriteOfTheParentThatWaits) {
   ChildOutput output = ChildOutput::connect(listener.local_address());
   LocalStream server = listener.accept();
   const Bytes bytes(4_MiB);
-  std::stop_source stop;
+  stop_source stop;
   auto writing = run_async([&] {
     std::error_code ec;
     output.write_all(bytes, stop.get_token(), ec);
@@ -122,7 +121,7 @@ TEST(ChildOutput, AStopRequestFromBeforeEndsAWriteOfTheParent) {
   LocalListener listener = listening();
   ChildOutput output = ChildOutput::connect(listener.local_address());
   LocalStream server = listener.accept();
-  std::stop_source stop;
+  stop_source stop;
   stop.request_stop();
   std::error_code ec;
   EXPECT_EQ(output.write_all(bytes_of("header"), stop.get_token(), ec), 0U);

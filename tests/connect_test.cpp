@@ -1,6 +1,5 @@
 // LocalStream::connect: polling for a listener that is not there yet, or has no room (DESIGN 3.3).
 #include <optional>
-#include <stop_token>
 #include <vector>
 
 #include "support/differences.hpp"
@@ -181,7 +180,7 @@ TEST(Connect, ToAListenerThatClosesWhileItIsFullEndsRefused) {
 
 TEST(Connect, AStopRequestedBeforeEndsIt) {
   LocalListener listener = listening();
-  std::stop_source stop;
+  stop_source stop;
   stop.request_stop();
   EXPECT_CODE(connect(listener.local_address(), stop.get_token()).ec, std::errc::operation_canceled);
   EXPECT_CODE(connect(LocalAddress::unique(), stop.get_token()).ec, std::errc::operation_canceled);
@@ -191,7 +190,7 @@ TEST(Connect, AStopRequestedBeforeEndsIt) {
 // 1.1 s: a connect that looks again after 1, 2, 4, … ms is in a pause of a second then, and must not sleep it out.
 TEST(Connect, AStopRequestWhileNobodyListensEndsIt) {
   for (const auto& waited : {0ms, 1100ms}) {
-    std::stop_source stop;
+    stop_source stop;
     const LocalAddress address = LocalAddress::unique();
     auto connecting = run_async([&] { return connect(address, stop.get_token(), {.poll_interval = 1h}).ec; });
     connecting.wait_until_blocked_for(waited);
@@ -204,7 +203,7 @@ TEST(Connect, AStopRequestWhileNobodyListensEndsIt) {
 TEST(Connect, AStopRequestWhileTheListenerIsFullEndsIt) {
   LocalListener listener = listening({.backlog = 1});
   const auto waiting = fill_backlog(listener);
-  std::stop_source stop;
+  stop_source stop;
   auto connecting = run_async([&] { return connect(listener.local_address(), {1h, stop.get_token()}).ec; });
   connecting.wait_until_blocked();
   EXPECT_FALSE(connecting.finished());
@@ -216,7 +215,7 @@ TEST(Connect, AStopRequestWhileTheListenerIsFullEndsIt) {
 TEST(Connect, AStopIsNeverMissedWheneverItComes) {
   const LocalAddress address = LocalAddress::unique();
   for (int i = 0; i < 100; ++i) {
-    std::stop_source stop;
+    stop_source stop;
     Rendezvous start(2);
     auto connecting = run_async([&] {
       start.arrive_and_wait();

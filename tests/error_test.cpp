@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -131,7 +130,7 @@ Failure read_would_block() {
 }
 
 Failure read_stopped() {
-  std::stop_source stop;
+  stop_source stop;
   stop.request_stop();
   return reading(connected_ends(), stop.get_token());
 }

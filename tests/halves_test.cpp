@@ -1,6 +1,5 @@
 // Halves, copies, drain and available.
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -477,7 +476,7 @@ TEST_P(Drain, IsCanceled) {
 
 TEST_P(Drain, IsStopped) {
   client.write_all("hello");
-  std::stop_source source;
+  stop_source source;
   auto draining = run_async([&] {
     std::error_code code;
     client.drain(source.get_token(), code);

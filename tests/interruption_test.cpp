@@ -4,7 +4,6 @@
 #include <array>
 #include <atomic>
 #include <mutex>
-#include <stop_token>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -68,18 +67,18 @@ const PendingCall pending_calls[] = {
 /// Something that ends it, what the call says then, and how to take it back.
 struct Interruption {
   const char* name;
-  void (*interrupt)(LocalStream& client, std::stop_source& source);
+  void (*interrupt)(LocalStream& client, stop_source& source);
   std::error_condition condition;
   void (*take_back)(LocalStream& client);
 };
 
 const Interruption interruptions[] = {
-    {"AStopRequest", [](LocalStream&, std::stop_source& source) { source.request_stop(); },
-     std::errc::operation_canceled, [](LocalStream&) {}},
-    {"Cancel", [](LocalStream& client, std::stop_source&) { client.cancel(); }, std::errc::operation_canceled,
+    {"AStopRequest", [](LocalStream&, stop_source& source) { source.request_stop(); }, std::errc::operation_canceled,
+     [](LocalStream&) {}},
+    {"Cancel", [](LocalStream& client, stop_source&) { client.cancel(); }, std::errc::operation_canceled,
      [](LocalStream&) {}},
     {"ADeadline",
-     [](LocalStream& client, std::stop_source&) {
+     [](LocalStream& client, stop_source&) {
        client.set_read_deadline(Clock::now());
        client.set_write_deadline(Clock::now());
      },
@@ -89,7 +88,7 @@ const Interruption interruptions[] = {
        client.set_write_deadline(std::nullopt);
      }},
     {"ATimeout",
-     [](LocalStream& client, std::stop_source&) {
+     [](LocalStream& client, stop_source&) {
        client.set_read_timeout(1ms);
        client.set_write_timeout(1ms);
      },
@@ -98,9 +97,9 @@ const Interruption interruptions[] = {
        client.set_read_timeout(std::nullopt);
        client.set_write_timeout(std::nullopt);
      }},
-    {"NonblockingMode", [](LocalStream& client, std::stop_source&) { client.set_nonblocking(true); },
+    {"NonblockingMode", [](LocalStream& client, stop_source&) { client.set_nonblocking(true); },
      std::errc::operation_would_block, [](LocalStream& client) { client.set_nonblocking(false); }},
-    {"Close", [](LocalStream& client, std::stop_source&) { client.close(); }, Errc::closed, nullptr},
+    {"Close", [](LocalStream& client, stop_source&) { client.close(); }, Errc::closed, nullptr},
 };
 
 /// Each interruption comes early and late.
@@ -110,7 +109,7 @@ class InterruptedCall : public ConnectedTest,
   const PendingCall& call = std::get<0>(GetParam());
   const Interruption& interruption = std::get<1>(GetParam());
   const Moment moment = std::get<2>(GetParam());
-  std::stop_source source;
+  stop_source source;
 };
 
 std::string case_name(const ::testing::TestParamInfo<InterruptedCall::ParamType>& info) {
@@ -173,7 +172,7 @@ TEST_F(ConnectedTest, CloseByThePeerIsTheEndForAllOfManyPendingReads) {
 
 class StopRequest : public ConnectedTest {
  protected:
-  std::stop_source source;
+  stop_source source;
   Bytes buffer = Bytes(8);
 };
 
@@ -216,7 +215,7 @@ TEST_F(StopRequest, BetweenThePartsOfACallEndsIt) {
 // Whichever way the race goes, the call ends.
 TEST_F(StopRequest, AtAnyMomentIsSeen) {
   for (int i = 0; i < 60; ++i) {
-    std::stop_source another;
+    stop_source another;
     auto reading = run_async([&] { return read_some(client, buffer, {1h, another.get_token()}); });
     spin_for(i % 20 * 5us);
     another.request_stop();
@@ -339,7 +338,7 @@ class Accepting : public ::testing::TestWithParam<Moment> {
   }
 
   LocalListener listener = LocalListener::bind(LocalAddress::unique());
-  std::stop_source source;
+  stop_source source;
 };
 
 INSTANTIATE_TEST_SUITE_P(Interrupted, Accepting, ::testing::Values(Moment::early, Moment::late),
@@ -384,7 +383,7 @@ TEST_P(Accepting, EndsAtClose) {
 TEST(StoppedBefore, AcceptEndsAtOnceAndLeavesTheClientForTheNext) {
   auto listener = LocalListener::bind(LocalAddress::unique());
   const auto client = LocalStream::connect(listener.local_address());
-  std::stop_source source;
+  stop_source source;
   source.request_stop();
   std::error_code ec;
 
@@ -396,7 +395,7 @@ TEST(StoppedBefore, AcceptEndsAtOnceAndLeavesTheClientForTheNext) {
 
 TEST(StoppedBefore, ConnectEndsAtOnce) {
   auto listener = LocalListener::bind(LocalAddress::unique());
-  std::stop_source source;
+  stop_source source;
   source.request_stop();
 
   EXPECT_THROWS_CODE(LocalStream::connect(listener.local_address(), source.get_token()), std::errc::operation_canceled);
@@ -413,7 +412,7 @@ INSTANTIATE_TEST_SUITE_P(Interrupted, Connecting, ::testing::Values(Moment::earl
 
 TEST_P(Connecting, EndsAtAStopRequest) {
   const auto nobody = LocalAddress::unique();
-  std::stop_source source;
+  stop_source source;
   auto connecting = run_async([&] {
     std::error_code ec;
     LocalStream::connect(nobody, source.get_token(), {.poll_interval = 1h}, ec);
@@ -448,9 +447,9 @@ class Interrupter {
   unsigned rounds() const { return rounds_; }
 
   /// For the next call of the stream: a stop may be requested at any moment.
-  std::stop_token token() {
+  stop_token token() {
     const std::scoped_lock lock(mutex_);
-    if (source_.stop_requested()) source_ = std::stop_source();
+    if (source_.stop_requested()) source_ = stop_source();
     return source_.get_token();
   }
 
@@ -506,7 +505,7 @@ class Interrupter {
 
   LocalStream& stream_;
   std::mutex mutex_;
-  std::stop_source source_;
+  stop_source source_;
   Event over_;
   std::atomic<unsigned> rounds_ = 0;
   Async<void> thread_ = run_async([this] { run(); });

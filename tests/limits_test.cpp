@@ -1,6 +1,5 @@
 // max_connections, backlog and buffer_size.
 #include <atomic>
-#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -119,7 +118,7 @@ TEST_F(MaxConnections, AnAcceptThatWaitsForRoomKeepsItsTime) {
 }
 
 TEST_F(MaxConnections, AnAcceptThatWaitsForRoomIsStopped) {
-  std::stop_source source;
+  stop_source source;
   auto accepting = run_async([&] { return accept(listener, source.get_token()).ec; });
   accepting.wait_until_blocked(Moment::late);
   source.request_stop();

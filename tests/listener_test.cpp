@@ -1,7 +1,6 @@
 // LocalListener: owning an address, accepting, closing (DESIGN 3.2).
 #include <algorithm>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -252,7 +251,7 @@ TEST(Accept, AZeroTimeoutOrAPastDeadlineTriesOnce) {
 TEST(Accept, AStopRequestedBeforeEndsItAndTheClientIsNotLost) {
   LocalListener listener = listening();
   LocalStream client = LocalStream::connect(listener.local_address());
-  std::stop_source stop;
+  stop_source stop;
   stop.request_stop();
   EXPECT_CODE(accept(listener, stop.get_token()).ec, std::errc::operation_canceled);
   LocalStream server = listener.accept();
@@ -262,7 +261,7 @@ TEST(Accept, AStopRequestedBeforeEndsItAndTheClientIsNotLost) {
 TEST(Accept, AStopRequestWhileItWaitsEndsIt) {
   for (const Moment moment : {Moment::early, Moment::late}) {
     LocalListener listener = listening();
-    std::stop_source stop;
+    stop_source stop;
     auto accepting = run_async([&] { return accept(listener, stop.get_token()); });
     accepting.wait_until_blocked(moment);
     stop.request_stop();
@@ -274,7 +273,7 @@ TEST(Accept, AStopRequestWhileItWaitsEndsIt) {
 
 TEST(Accept, AStopRequestAfterwardsChangesNothing) {
   LocalListener listener = listening();
-  std::stop_source stop;
+  stop_source stop;
   LocalStream client = LocalStream::connect(listener.local_address());
   LocalStream server = listener.accept(stop.get_token());
   stop.request_stop();
@@ -285,7 +284,7 @@ TEST(Accept, AStopRequestAfterwardsChangesNothing) {
 TEST(Accept, AStopIsNeverMissedWheneverItComes) {
   LocalListener listener = listening();
   for (int i = 0; i < 100; ++i) {
-    std::stop_source stop;
+    stop_source stop;
     Rendezvous start(2);
     auto accepting = run_async([&] {
       start.arrive_and_wait();
@@ -568,7 +567,7 @@ TEST(Incoming, OfAClosedListenerIsEmpty) {
 
 TEST(Incoming, EndsAtAStopRequest) {
   LocalListener listener = listening();
-  std::stop_source stop;
+  stop_source stop;
   auto serving = run_async([&] {
     for (LocalStream stream : listener.incoming(stop.get_token())) ADD_FAILURE() << "handed out " << stream.is_open();
   });

@@ -7,7 +7,6 @@
 #include <list>
 #include <new>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -539,7 +538,7 @@ std::vector<Interruption> interruptions() {
     };
   };
   const auto requested = [] {
-    std::stop_source source;
+    stop_source source;
     source.request_stop();
     return Wait(source.get_token());
   };
@@ -610,7 +609,7 @@ class ReadAheadTest : public MessageWayTest {
 INSTANTIATE_TEST_SUITE_P(By, ReadAheadTest, ::testing::ValuesIn(ways), ::testing::PrintToStringParamName());
 
 TEST_P(ReadAheadTest, AStopRequestComesFirst) {
-  std::stop_source source;
+  stop_source source;
   source.request_stop();
   EXPECT_CODE(receive_error(source.get_token()), std::errc::operation_canceled);
   EXPECT_CODE(receive_error({Clock::now() + soon(), source.get_token()}), std::errc::operation_canceled);
@@ -826,7 +825,7 @@ TEST_F(SenderWaitsTest, ForTheOtherNoLongerThanTheWriteTimeout) {
 }
 
 TEST_F(SenderWaitsTest, ForTheOtherUntilAStopRequest) {
-  std::stop_source source;
+  stop_source source;
   auto waiting = run_async([&] { return send(source.get_token()); });
   waiting.wait_until_blocked();
   source.request_stop();

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
-#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -101,7 +100,7 @@ TEST_F(Trace, ItIsOneSystemCallWithEveryKindOfLimitSet) {
   client.set_read_deadline(Clock::now() + 1h);
   server.set_write_timeout(1h);
   server.set_write_deadline(Clock::now() + 1h);
-  const std::stop_source stop;
+  const stop_source stop;
   Tracing tracing;
   server.write_all("data", {1h, stop.get_token()});
   client.read_some(buffer, {1h, stop.get_token()});

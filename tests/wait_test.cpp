@@ -126,7 +126,7 @@ TEST(Wait, RoundsUpSoThatNoCallEndsEarly) {
 }
 
 TEST(Wait, CarriesAStopTokenBesideATimeOrAlone) {
-  std::stop_source source;
+  stop_source source;
   const Wait alone = source.get_token();
   const Wait with_timeout = {5s, source.get_token()};
   const Wait with_deadline = {start + 5s, source.get_token()};
@@ -143,7 +143,7 @@ TEST(Wait, ComesFromWhateverSaysHowLong) {
   EXPECT_TRUE((std::is_convertible_v<std::chrono::years, Wait>));
   EXPECT_TRUE((std::is_convertible_v<std::chrono::duration<float>, Wait>));
   EXPECT_TRUE((std::is_convertible_v<Clock::time_point, Wait>));
-  EXPECT_TRUE((std::is_convertible_v<std::stop_token, Wait>));
+  EXPECT_TRUE((std::is_convertible_v<stop_token, Wait>));
   EXPECT_FALSE((std::is_convertible_v<int, Wait>));
   EXPECT_FALSE((std::is_convertible_v<std::chrono::system_clock::time_point, Wait>));
   EXPECT_TRUE(std::is_nothrow_default_constructible_v<Wait>);

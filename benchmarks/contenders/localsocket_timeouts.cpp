@@ -5,7 +5,7 @@
 #include "stream_workloads.hpp"
 
 #include <chrono>
-#include <stop_token>
+#include <localsocket/stop_token.hpp>
 
 namespace {
 
@@ -20,7 +20,7 @@ struct Timed {
   static const localsocket::Wait& connect_wait() noexcept { return all_; }
 
  private:
-  inline static std::stop_source stop_;
+  inline static stop_source stop_;
   inline static const localsocket::Wait all_{5s, stop_.get_token()};
 };
 

@@ -6,9 +6,9 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <iostream>
 #include <list>
-#include <stop_token>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -19,19 +19,26 @@ namespace example {
 /// Talks to one client. Destroying it asks the thread to stop, which ends the call that it waits in, and joins it.
 class ClientThread {
  public:
-  using Body = std::function<void(localsocket::LocalStream stream, const std::stop_token& stop)>;
+  using Body = std::function<void(localsocket::LocalStream stream, const localsocket::stop_token& stop)>;
 
   ClientThread(const Body& body, localsocket::LocalStream stream)
-      : thread_([this, body, stream = std::move(stream)](const std::stop_token& stop) mutable {
-          body(std::move(stream), stop);
+      : thread_([this, body, stream = std::move(stream)]() mutable {
+          body(std::move(stream), stop_.get_token());
           is_done_ = true;
         }) {}
+  ClientThread(const ClientThread&) = delete;
+  ClientThread& operator=(const ClientThread&) = delete;
+  ~ClientThread() {
+    stop_.request_stop();
+    thread_.join();
+  }
 
   bool is_done() const { return is_done_; }
 
  private:
   std::atomic<bool> is_done_ = false;
-  std::jthread thread_;
+  localsocket::stop_source stop_;
+  std::thread thread_;
 };
 
 /// Runs `body` for each client, many at once, until a line or the end of standard input. `body` must not throw.
@@ -39,7 +46,8 @@ inline void serve_until_line(const char* address, const ClientThread::Body& body
   localsocket::LocalListener listener = localsocket::LocalListener::bind(address);
   std::cout << "listening on " << listener.local_address().native() << std::endl;
   std::list<ClientThread> clients;
-  const std::jthread acceptor([&] {
+  // Its destructor waits for the end of the loop.
+  const std::future<void> accepting = std::async(std::launch::async, [&] {
     while (listener.is_open()) {
       try {
         for (localsocket::LocalStream stream : listener.incoming()) {

@@ -15,7 +15,7 @@
 #include <system_error>
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace detail {
 
@@ -128,7 +128,7 @@ class LOCALSOCKET_EXPORT LocalAddress {
   std::size_t chosen_ = 0;  // of the native addresses
 };
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI
 
 template <>
 struct std::hash<localsocket::LocalAddress> {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <localsocket/listener.hpp>
+#include <localsocket/stop_token.hpp>
 #include <localsocket/stream.hpp>
 
 #include <asio/any_io_executor.hpp>
@@ -28,11 +29,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <stop_token>
 #include <system_error>
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 /// A connection as Asio knows it: what both platforms' types have in common is an AsyncReadStream and AsyncWriteStream
 /// with close, cancel, is_open and get_executor.
@@ -225,11 +225,11 @@ class AsioAccepts {
   }
 
   /// What ends the next accept; nothing if nobody waits for one.
-  std::optional<std::stop_token> begin_accept() {
+  std::optional<stop_token> begin_accept() {
     const std::lock_guard lock(mutex_);
     is_accepting_ = !waiting_.empty();
     if (!is_accepting_) return std::nullopt;
-    if (stop_.stop_requested()) stop_ = std::stop_source();
+    if (stop_.stop_requested()) stop_ = stop_source();
     return stop_.get_token();
   }
 
@@ -254,7 +254,7 @@ class AsioAccepts {
   std::atomic<Ticket> last_ticket_{0};
   std::mutex mutex_;
   std::map<Ticket, std::unique_ptr<AsioAccept>> waiting_;
-  std::stop_source stop_;
+  stop_source stop_;
   bool is_accepting_ = false;
   asio::thread_pool thread_{1};
 };
@@ -306,4 +306,4 @@ class AsioListener {
   std::shared_ptr<detail::AsioAccepts> accepts_;
 };
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

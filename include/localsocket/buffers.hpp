@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace detail {
 
@@ -142,4 +142,4 @@ class WriteBuffers : public detail::Buffers<const std::byte> {
   }
 };
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

@@ -1,6 +1,8 @@
 // What MessageStream shows of its read-ahead to its inline code.
 #pragma once
 
+#include <localsocket/platform.hpp>
+
 #include <cstddef>
 
 namespace localsocket::detail {

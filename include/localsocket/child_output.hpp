@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <system_error>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 /// The client's end of a connection in the form that a child process can have as its standard output or error: a
 /// blocking descriptor without time-outs on Unix; a synchronous, inheritable handle that can only be written to on
@@ -66,4 +66,4 @@ class LOCALSOCKET_EXPORT ChildOutput {
   NativeHandle handle_ = invalid_handle;
 };
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

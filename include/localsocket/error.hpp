@@ -5,7 +5,7 @@
 
 #include <system_error>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 /// The conditions that std::errc has no word for.
 ///
@@ -66,7 +66,7 @@ inline bool operator==(const std::error_code& code, Errc condition) noexcept {
 }
 inline bool operator==(const std::error_condition& a, Errc b) noexcept { return a == make_error_condition(b); }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI
 
 template <>
 struct std::is_error_condition_enum<localsocket::Errc> : std::true_type {};

@@ -50,7 +50,7 @@ struct fmt::formatter<localsocket::Errc> : fmt::formatter<std::string_view> {
 
 #if LOCALSOCKET_HAS_EXCEPTIONS
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 /// Writes all of the formatted text to the stream, as write_all does; throws what write_all throws.
 ///
@@ -70,6 +70,6 @@ void print(const Wait& wait, LocalStream& stream, fmt::format_string<Arguments..
   stream.write_all(text, wait);
 }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI
 
 #endif

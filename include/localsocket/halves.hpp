@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 /// The half of a stream that reads, made by LocalStream::split(): what LocalStream says of reading holds here.
 /// Move-only. Dropped alone, it ends its direction where the platform can (Unix: the peer's writes fail); the
@@ -113,4 +113,4 @@ class LocalWriter {
   LocalStream stream_;
 };
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

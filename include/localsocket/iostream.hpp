@@ -15,7 +15,7 @@
 #include <system_error>
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 /// Buffers both directions of a LocalStream, or the one of a half. Move-only; the destructor is close().
 ///
@@ -172,4 +172,4 @@ class LocalOstream : public detail::BufferedStream<std::ostream> {
   LocalWriter& writer() noexcept { return buffer_.writer(); }
 };
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

@@ -14,7 +14,7 @@
 #include <optional>
 #include <system_error>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace detail {
 class Acceptor;
@@ -156,4 +156,4 @@ inline IncomingStreams LocalListener::incoming(const Wait& wait) { return Incomi
 
 #endif
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

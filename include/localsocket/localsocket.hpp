@@ -13,6 +13,7 @@
 #include <localsocket/options.hpp>         // IWYU pragma: export
 #include <localsocket/peer.hpp>            // IWYU pragma: export
 #include <localsocket/platform.hpp>        // IWYU pragma: export
+#include <localsocket/stop_token.hpp>      // IWYU pragma: export
 #include <localsocket/stream.hpp>          // IWYU pragma: export
 #include <localsocket/trace.hpp>           // IWYU pragma: export
 #include <localsocket/wait.hpp>            // IWYU pragma: export

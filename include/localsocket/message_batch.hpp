@@ -9,7 +9,7 @@
 #include <span>
 #include <system_error>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 /// Messages that go out together, many small ones by one system call. Move-only; the destructor does not flush().
 ///
@@ -80,4 +80,4 @@ class LOCALSOCKET_EXPORT MessageBatch {
   std::size_t largest_small_;
 };
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

@@ -16,7 +16,7 @@
 #include <system_error>
 #include <vector>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace detail {
 class MessageChannel;
@@ -176,4 +176,4 @@ class LOCALSOCKET_EXPORT MessageStream {
   std::size_t largest_small_ = 0;
 };
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 /// Who may connect.
 enum class Access {
@@ -163,4 +163,4 @@ struct ConnectOptions {
 /// Which direction of a stream ends.
 enum class Shutdown { read, write, both };
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 /// What a PeerIdentity rests on.
 enum class PeerSource : unsigned char {
@@ -43,4 +43,4 @@ struct PeerIdentity {
   friend bool operator==(const PeerIdentity&, const PeerIdentity&) = default;
 };
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

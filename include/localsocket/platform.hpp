@@ -1,6 +1,9 @@
-// What a platform decides about the public API: how a symbol is exported and what a native handle is.
+// What a platform decides about the public API: how a symbol is exported and what a native handle is; and what the
+// namespaces are.
 // This is the one public header with a conditional on the operating system.
 #pragma once
+
+#include <localsocket/config.hpp>
 
 #include <cstdint>
 
@@ -23,7 +26,11 @@
 #define LOCALSOCKET_HAS_EXCEPTIONS 0
 #endif
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
+
+// Once they are declared here, in the inline namespace, `namespace localsocket::detail {` goes on with these.
+namespace detail {}
+namespace posix {}
 
 #if defined(_WIN32)
 /// A `HANDLE` of a named pipe, without <windows.h>.
@@ -37,4 +44,4 @@ using NativeHandle = int;
 inline constexpr NativeHandle invalid_handle = -1;
 #endif
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace detail {
 class Connection;
@@ -250,4 +250,4 @@ class LOCALSOCKET_EXPORT LocalStream {
   std::shared_ptr<detail::Connection> connection_;
 };
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

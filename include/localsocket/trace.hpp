@@ -7,7 +7,7 @@
 #include <functional>
 #include <string_view>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 /// One system call that has returned. The views are valid during the hook only.
 struct SystemCall {
@@ -36,4 +36,4 @@ using TraceHook = std::function<void(const SystemCall&)>;
 /// false.
 LOCALSOCKET_EXPORT bool set_trace_hook(TraceHook hook);
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

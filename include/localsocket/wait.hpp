@@ -1,11 +1,12 @@
 // How long a call may block, and what may interrupt it.
 #pragma once
 
+#include <localsocket/stop_token.hpp>
+
 #include <chrono>
-#include <stop_token>
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 /// The trailing argument of every call that can block: a time-out, a deadline, a stop token, or any two of them.
 ///
@@ -23,15 +24,15 @@ class Wait {
   Wait() noexcept = default;
 
   template <class Rep, class Period>
-  Wait(std::chrono::duration<Rep, Period> timeout, std::stop_token stop = {}) noexcept  // NOLINT: implicit by design
+  Wait(std::chrono::duration<Rep, Period> timeout, localsocket::stop_token stop = {}) noexcept  // NOLINT: implicit by design
       : stop_(std::move(stop)), limit_(Limit::timeout), amount_(saturate(timeout)) {
     if (amount_ == Clock::duration::max()) limit_ = Limit::none;
   }
 
-  Wait(Clock::time_point deadline, std::stop_token stop = {}) noexcept  // NOLINT: implicit by design
+  Wait(Clock::time_point deadline, localsocket::stop_token stop = {}) noexcept  // NOLINT: implicit by design
       : stop_(std::move(stop)), limit_(Limit::deadline), amount_(deadline.time_since_epoch()) {}
 
-  Wait(std::stop_token stop) noexcept : stop_(std::move(stop)) {}  // NOLINT: implicit by design
+  Wait(localsocket::stop_token stop) noexcept : stop_(std::move(stop)) {}  // NOLINT: implicit by design
 
   /// Whether time alone can end the call.
   bool is_limited() const noexcept { return limit_ != Limit::none; }
@@ -52,7 +53,7 @@ class Wait {
     return amount_ < Clock::time_point::max() - start ? start + amount_ : Clock::time_point::max();
   }
 
-  const std::stop_token& stop_token() const noexcept { return stop_; }
+  const localsocket::stop_token& stop_token() const noexcept { return stop_; }
 
   /// `timeout` in the clock's unit, rounded up so that no call ends early; negative is zero, too long is `max()`.
   template <class Rep, class Period>
@@ -66,7 +67,7 @@ class Wait {
  private:
   enum class Limit : unsigned char { none, timeout, deadline };
 
-  std::stop_token stop_;
+  localsocket::stop_token stop_;
   Limit limit_ = Limit::none;
   Clock::duration amount_{};
 };
@@ -74,4 +75,4 @@ class Wait {
 /// How long connect() goes on trying unless told otherwise.
 inline constexpr std::chrono::milliseconds default_connect_timeout{1000};
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

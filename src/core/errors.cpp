@@ -8,7 +8,7 @@
 
 #include <array>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 namespace {
 
 std::string_view text_of(const std::error_condition& condition) noexcept {
@@ -127,4 +127,4 @@ void raise(const std::error_code& ec, std::string_view action, const LocalAddres
 }
 
 }  // namespace detail
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

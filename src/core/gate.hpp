@@ -25,16 +25,15 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
-#include <stop_token>
 
 namespace localsocket::detail {
 
 using Clock = Wait::Clock;
 
-// libstdc++ without a futex (mingw) can lose the wake-up of std::atomic::wait, and ~stop_callback waits by it while the
-// callback runs on another thread: it may never return. There a waiting call has no callback and looks at its stop
+// libstdc++ without a futex (mingw) can lose the wake-up of std::atomic::wait, and ~stop_callback of std waits by it
+// while the callback runs on another thread: it may never return. There a waiting call has no callback and looks at its stop
 // token now and then.
-#if defined(__GLIBCXX__) && !defined(_GLIBCXX_HAVE_PLATFORM_WAIT)
+#if LOCALSOCKET_STD_STOP_TOKEN && defined(__GLIBCXX__) && !defined(_GLIBCXX_HAVE_PLATFORM_WAIT)
 inline constexpr bool has_stop_callback = false;
 #else
 inline constexpr bool has_stop_callback = true;
@@ -214,7 +213,7 @@ class Waiter {
   NativeWaker& waker_;
   Waiter* next_ = nullptr;
   Waiter** link_ = nullptr;  // what points to this one
-  std::optional<std::stop_callback<Wake>> on_stop_;
+  std::optional<stop_callback<Wake>> on_stop_;
 };
 
 /// Lets `time` pass, or less if the call ends before.

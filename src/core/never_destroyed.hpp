@@ -1,6 +1,8 @@
 // What the library keeps for as long as the process lives.
 #pragma once
 
+#include <localsocket/platform.hpp>
+
 #include <utility>
 
 namespace localsocket::detail {

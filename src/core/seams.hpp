@@ -2,6 +2,8 @@
 // exist where the tests compile the library's sources with LOCALSOCKET_TEST_SEAMS. The shipped library has none of it.
 #pragma once
 
+#include <localsocket/platform.hpp>
+
 namespace localsocket::detail::seams {
 
 /// What a thread does: it enters a call and leaves it; in between it may wait where a waker wakes it, so that whatever

@@ -15,7 +15,7 @@
 #include <optional>
 #include <system_error>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 class LocalStream;
 
@@ -57,4 +57,4 @@ class StreamCall {
 };
 
 }  // namespace detail
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

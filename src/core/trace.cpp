@@ -9,7 +9,7 @@
 #include <new>
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 #if defined(LOCALSOCKET_NO_TRACE)
 
@@ -78,4 +78,4 @@ bool set_trace_hook(TraceHook next) {
 
 #endif
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

@@ -5,6 +5,8 @@
 // so what LUCI's recordio has.
 #pragma once
 
+#include <localsocket/platform.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>

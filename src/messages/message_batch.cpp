@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 namespace {
 
 using Bytes = std::span<const std::byte>;
@@ -75,4 +75,4 @@ void MessageBatch::flush(const Wait& wait) {
   if (ec) detail::raise(ec, detail::sending, detail::name_of(messages_->stream_));
 }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

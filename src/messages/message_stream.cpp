@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace {
 
@@ -149,4 +149,4 @@ MessageStream::Parts MessageStream::release() {
   return parts;
 }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

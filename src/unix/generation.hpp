@@ -1,6 +1,8 @@
 // Which process this is: a child made by fork has copies of all that its parent has made.
 #pragma once
 
+#include <localsocket/platform.hpp>
+
 #include <atomic>
 #include <cstdint>
 

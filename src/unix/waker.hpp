@@ -1,6 +1,8 @@
 // Wakes one thread that waits in poll().
 #pragma once
 
+#include <localsocket/platform.hpp>
+
 #include <chrono>
 #include <cstdint>
 

@@ -1,6 +1,8 @@
 // Which process this is. No process of Windows is a copy of another one.
 #pragma once
 
+#include <localsocket/platform.hpp>
+
 #include <cstdint>
 
 namespace localsocket::detail {

@@ -1,6 +1,8 @@
 // Wakes one thread that waits for an event.
 #pragma once
 
+#include <localsocket/platform.hpp>
+
 #include <chrono>
 
 namespace localsocket::detail {

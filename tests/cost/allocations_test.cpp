@@ -42,7 +42,7 @@ TEST_F(Cost, TheCounterCounts) {
 
 TEST_F(Cost, ReadingAndWritingAllocateNothing) {
   const std::span<const std::byte> parts[] = {buffer, buffer};
-  const std::stop_source stop;
+  const stop_source stop;
   const auto pass = [&](const Wait& wait, auto&... ec) {
     client.write_some(buffer, wait, ec...);
     server.read_some(buffer, wait, ec...);
@@ -59,7 +59,7 @@ TEST_F(Cost, ReadingAndWritingAllocateNothing) {
 }
 
 TEST_F(Cost, WaitingAllocatesNothing) {
-  const std::stop_source stop;
+  const stop_source stop;
   std::error_code ec;
   EXPECT_EQ(allocations_of([&] { server.read_some(buffer, {30ms, stop.get_token()}, ec); }), 0U);
   EXPECT_EQ(ec, std::errc::timed_out);

@@ -46,7 +46,7 @@ TEST(CostOfLocks, AReadyReadOrWriteLocksNothing) {
   client.set_write_timeout(1h);
   server.set_read_timeout(1h);
   std::array<std::byte, 64> buffer{};
-  const std::stop_source stop;
+  const stop_source stop;
   EXPECT_EQ(locks_of([&] {
               client.write_all(buffer, {1h, stop.get_token()});
               server.read_exact(buffer, {1h, stop.get_token()});

@@ -81,6 +81,28 @@ class Progress {
   bool is_over_ = false;
 };
 
+/// A thread that its destructor waits for: what std::jthread is where a C++ library has it.
+class Thread {
+ public:
+  Thread() noexcept = default;
+  template <class Body>
+  explicit Thread(Body body) : thread_(std::move(body)) {}
+  Thread(Thread&&) noexcept = default;
+  Thread& operator=(Thread&& other) noexcept {
+    join();
+    thread_ = std::move(other.thread_);
+    return *this;
+  }
+  ~Thread() { join(); }
+
+ private:
+  void join() noexcept {
+    if (thread_.joinable()) thread_.join();
+  }
+
+  std::thread thread_;
+};
+
 /// A function running on a thread of its own, which the destructor waits for.
 template <class Result>
 class Async {
@@ -91,7 +113,7 @@ class Async {
     result_ = task.get_future();
     std::promise<std::uint64_t> id;
     auto started = id.get_future();
-    thread_ = std::jthread([task = std::move(task), id = std::move(id), progress = progress_]() mutable {
+    thread_ = Thread([task = std::move(task), id = std::move(id), progress = progress_]() mutable {
       progress->begin();
       id.set_value(current_thread_id());
       task();
@@ -126,7 +148,7 @@ class Async {
   std::future<Result> result_;
   std::shared_ptr<Progress> progress_ = std::make_shared<Progress>();
   std::uint64_t thread_id_ = 0;
-  std::jthread thread_;
+  Thread thread_;
 };
 
 /// Runs `body()` on a thread of its own: `auto reading = run_async([&] { return read_some(stream, buffer); });`

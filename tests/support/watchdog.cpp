@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "support/thread.hpp"
@@ -25,7 +24,7 @@ struct Watchdog::Timer {
   ~Timer() { over.set(); }
 
   Event over;
-  std::jthread thread;
+  Thread thread;
 };
 
 Watchdog::Watchdog(std::string what, std::chrono::seconds limit)

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <filesystem>
 #include <iterator>
-#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -273,7 +272,7 @@ TEST_F(PassedDescriptors, ReceivingKeepsItsTime) {
 }
 
 TEST_F(PassedDescriptors, ReceivingIsStopped) {
-  std::stop_source source;
+  stop_source source;
   auto receiving = run_async([&] {
     receive(source.get_token());
     return ec;

@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -107,7 +106,7 @@ TEST(SignalStorm, AConnectToNobodyIsRefusedOnTime) {
 
 TEST(SignalStorm, AStopIsSeenInTheMiddleOfIt) {
   Ends ends = connected_ends();
-  std::stop_source stop;
+  stop_source stop;
   const SignalStorm storm;
   auto stopping = run_async([&] {
     Event().wait_for(long_wait);
@@ -259,7 +258,7 @@ TEST(NoDescriptors, AWaitIsEndedByDataByStopByCancelByADeadlineAndByClose) {
     EXPECT_OUTCOME(reading.outcome(), 1, success);
   }
   {
-    std::stop_source stop;
+    stop_source stop;
     ReadWithoutWaker reading(ends.client, stop.get_token());
     stop.request_stop();
     EXPECT_OUTCOME(reading.outcome(), 0, std::errc::operation_canceled);
