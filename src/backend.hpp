@@ -67,8 +67,7 @@ concept WakerBackend = requires(T waker, Clock::duration time) {
 template <class T>
 concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
     requires(T stream, const T& constant, LocalAddress& address, const ConnectOptions& options, Call& call,
-             ReadBuffers to, WriteBuffers from, NativeHandle handle,
-             std::error_code& ec) {
+             ReadBuffers to, WriteBuffers from, NativeHandle handle, std::error_code& ec) {
   // One attempt. connection_refused (nobody listens) and timed_out (no capacity) mean: try again. The address then
   // names the native one that was met.
   { T::connect(address, options, ec) } -> std::same_as<T>;

@@ -360,7 +360,7 @@ TEST(Address, CopiesAreEqualAndAMovedFromAddressIsUnnamed) {
   const LocalAddress copy = original;
   const LocalAddress moved = std::move(original);
   EXPECT_EQ(copy, moved);
-  EXPECT_TRUE(original.is_unnamed());  // NOLINT(bugprone-use-after-move): that is the point
+  EXPECT_TRUE(original.is_unnamed());  // that is the point
   EXPECT_EQ(original.text(), "");
 }
 

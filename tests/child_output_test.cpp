@@ -210,7 +210,7 @@ TEST(ChildOutput, IsMovedAndReleasedLikeAnyOwner) {
   LocalStream server = listener.accept();
   const NativeHandle handle = first.native_handle();
   ChildOutput second = std::move(first);
-  EXPECT_FALSE(first.is_open());  // NOLINT(bugprone-use-after-move): that is the point
+  EXPECT_FALSE(first.is_open());  // that is the point
   EXPECT_EQ(second.native_handle(), handle);
   {
     const ForeignHandle released("output", second.release());

@@ -41,7 +41,7 @@ TEST_P(Halves, ReadAndWrite) {
 }
 
 TEST_P(Halves, AreWhatIsLeftOfTheStream) {
-  EXPECT_FALSE(client.is_open());  // NOLINT(bugprone-use-after-move): that is the point
+  EXPECT_FALSE(client.is_open());  // that is the point
   EXPECT_OUTCOME(write_all(client, bytes_of("x")), 0, Errc::closed);
 }
 
@@ -68,8 +68,8 @@ TEST_P(Halves, WorkAtOnceInTwoThreads) {
 TEST_P(Halves, OfOneStreamAreReunited) {
   LocalStream whole = LocalStream::reunite(std::move(reader), std::move(writer));
   EXPECT_TRUE(whole.is_open());
-  EXPECT_FALSE(reader.is_open());  // NOLINT(bugprone-use-after-move)
-  EXPECT_FALSE(writer.is_open());  // NOLINT(bugprone-use-after-move)
+  EXPECT_FALSE(reader.is_open());
+  EXPECT_FALSE(writer.is_open());
   expect_connected(whole, server);
   whole.close();
   EXPECT_EQ(text_until_end(server), "");
@@ -84,10 +84,8 @@ TEST_P(Halves, OfTwoStreamsStayWithTheirOwner) {
   EXPECT_CODE(ec, std::errc::invalid_argument);
   EXPECT_FALSE(none.is_open());
   EXPECT_THROWS_CODE(LocalStream::reunite(std::move(other_reader), std::move(writer)), std::errc::invalid_argument);
-  // NOLINTBEGIN(bugprone-use-after-move): that is the point
   LocalStream one = LocalStream::reunite(std::move(reader), std::move(writer));
   LocalStream other = LocalStream::reunite(std::move(other_reader), std::move(other_writer));
-  // NOLINTEND(bugprone-use-after-move)
   expect_connected(one, other);
 }
 

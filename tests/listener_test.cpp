@@ -581,7 +581,7 @@ TEST(Incoming, EndsAtAStopRequest) {
 TEST(Incoming, EndsWithTheScopeThatServes) {
   LocalListener listener = listening();
   const auto serve_and_throw = [&] {
-    std::stop_source stop;
+    stop_source stop;
     auto serving = run_async([&listener, token = stop.get_token()] {
       for (LocalStream stream : listener.incoming(token)) ADD_FAILURE() << "handed out " << stream.is_open();
     });
@@ -629,10 +629,10 @@ TEST(ListenerMove, ADefaultListenerIsClosed) {
 TEST(ListenerMove, TheAddressGoesAlongAndTheOldOneIsClosed) {
   LocalListener first = listening();
   LocalListener second = std::move(first);
-  expect_without_address(first);  // NOLINT(bugprone-use-after-move): that is the point
+  expect_without_address(first);  // that is the point
   expect_serving(second);
   first = std::move(second);
-  expect_without_address(second);  // NOLINT(bugprone-use-after-move)
+  expect_without_address(second);
   expect_serving(first);
 }
 

@@ -289,7 +289,7 @@ TEST_F(MessageStreamTest, MovesWithWhatItHasRead) {
   write(wire({1, 'a', 1, 'b', 1, 'c'}));
   EXPECT_EQ(text_of(*messages.receive()), "a");
   MessageStream moved(std::move(messages));
-  EXPECT_THROWS_CODE(messages.receive(), Errc::closed);  // NOLINT(bugprone-use-after-move): that is the point
+  EXPECT_THROWS_CODE(messages.receive(), Errc::closed);  // that is the point
   EXPECT_EQ(text_of(*moved.receive(0s)), "b");
   MessageStream assigned;
   assigned = std::move(moved);

@@ -139,7 +139,9 @@ TEST(StopCallback, RacesWithTheRequest) {
       return source.request_stop();
     });
     start.arrive_and_wait();
-    { const Callback callback(source.get_token(), [&] { ++runs; }); }
+    {
+      const Callback callback(source.get_token(), [&] { ++runs; });
+    }
     const int seen = runs;
     EXPECT_LE(seen, 1);
     EXPECT_TRUE(requesting.result());

@@ -130,7 +130,7 @@ class Moving : public ConnectedTest {};
 TEST_F(Moving, LeavesAStreamWithoutAConnection) {
   const LocalStream target = std::move(client);
 
-  EXPECT_FALSE(client.is_open());  // NOLINT(bugprone-use-after-move): what it promises
+  EXPECT_FALSE(client.is_open());  // what it promises
   EXPECT_TRUE(client.local_address().is_unnamed());
   EXPECT_TRUE(client.peer_address().is_unnamed());
   EXPECT_EQ(client.read_timeout(), std::nullopt);

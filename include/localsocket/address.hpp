@@ -70,7 +70,7 @@ class LOCALSOCKET_EXPORT LocalAddress {
 
   template <class Text>
   requires(std::convertible_to<const Text&, std::string_view> && !std::same_as<Text, LocalAddress>)
-      LocalAddress(const Text& text)  // NOLINT: implicit by design
+      LocalAddress(const Text& text)  // implicit by design
       : LocalAddress(from_text(std::string_view(text))) {}
 
   /// The path that it is, whatever it looks like.

@@ -1,6 +1,8 @@
 // What calls read into and write from: whatever the caller has that holds bytes, or a list of spans of them.
 #pragma once
 
+#include <localsocket/platform.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <cstring>
@@ -98,11 +100,11 @@ class ReadBuffers : public detail::Buffers<std::byte> {
  public:
   template <class T>
   requires detail::WritableByteContainer<T> ReadBuffers(T&& bytes)
-  noexcept  // NOLINT: implicit by design
+  noexcept  // implicit by design
       : ReadBuffers(std::data(bytes), std::size(bytes)) {}
   template <class T>
   requires detail::ListOf<const T, std::byte> ReadBuffers(const T& list)
-  noexcept  // NOLINT: implicit by design
+  noexcept  // implicit by design
       : Buffers(std::span<const std::span<std::byte>>(std::data(list), std::size(list))) {}
   ReadBuffers(void* bytes, std::size_t size) noexcept : Buffers(std::span(static_cast<std::byte*>(bytes), size)) {}
 };
@@ -118,14 +120,14 @@ class WriteBuffers : public detail::Buffers<const std::byte> {
  public:
   template <class T>
   requires(detail::ByteContainer<const T> && !detail::Text<T>) WriteBuffers(const T& bytes)
-  noexcept  // NOLINT: implicit by design
+  noexcept  // implicit by design
       : WriteBuffers(std::data(bytes), std::size(bytes)) {}
   template <class T>
   requires detail::Text<T> WriteBuffers(const T& text)
-  noexcept : WriteBuffers(text, length_of(text)) {}  // NOLINT: implicit by design
+  noexcept : WriteBuffers(text, length_of(text)) {}  // implicit by design
   template <class T>
   requires detail::ListOf<const T, const std::byte> WriteBuffers(const T& list)
-  noexcept  // NOLINT: implicit by design
+  noexcept  // implicit by design
       : Buffers(std::span<const std::span<const std::byte>>(std::data(list), std::size(list))) {}
   WriteBuffers(const void* bytes, std::size_t size) noexcept
       : Buffers(std::span(static_cast<const std::byte*>(bytes), size)) {}

@@ -1,6 +1,8 @@
 // What can be asked of a listener and of a connect: aggregates, so {.access = Access::everyone} is all it takes.
 #pragma once
 
+#include <localsocket/platform.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -106,7 +108,7 @@ class Trust {
     anyone,
   };
 
-  Trust(Who who) noexcept : who_(who) {}  // NOLINT: implicit by design
+  Trust(Who who) noexcept : who_(who) {}  // implicit by design
 
   /// That user: a name or a number on Unix, an account or a SID on Windows. connect gives invalid_argument if there is
   /// none.

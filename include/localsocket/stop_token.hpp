@@ -99,7 +99,7 @@ class stop_source {
   bool stop_possible() const noexcept { return sources_ != nullptr; }
   bool stop_requested() const noexcept { return get_token().stop_requested(); }
   /// From any thread; runs the callbacks on this one. Whether it was the first to ask.
-  LOCALSOCKET_EXPORT bool request_stop() noexcept;  // NOLINT: not const, as std's is not
+  LOCALSOCKET_EXPORT bool request_stop() noexcept;  // not const, as std's is not
 
   void swap(stop_source& other) noexcept { sources_.swap(other.sources_); }
   friend void swap(stop_source& a, stop_source& b) noexcept { a.swap(b); }

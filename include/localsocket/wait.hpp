@@ -24,15 +24,15 @@ class Wait {
   Wait() noexcept = default;
 
   template <class Rep, class Period>
-  Wait(std::chrono::duration<Rep, Period> timeout, localsocket::stop_token stop = {}) noexcept  // NOLINT: implicit by design
+  Wait(std::chrono::duration<Rep, Period> timeout, localsocket::stop_token stop = {}) noexcept  // implicit by design
       : stop_(std::move(stop)), limit_(Limit::timeout), amount_(saturate(timeout)) {
     if (amount_ == Clock::duration::max()) limit_ = Limit::none;
   }
 
-  Wait(Clock::time_point deadline, localsocket::stop_token stop = {}) noexcept  // NOLINT: implicit by design
+  Wait(Clock::time_point deadline, localsocket::stop_token stop = {}) noexcept  // implicit by design
       : stop_(std::move(stop)), limit_(Limit::deadline), amount_(deadline.time_since_epoch()) {}
 
-  Wait(localsocket::stop_token stop) noexcept : stop_(std::move(stop)) {}  // NOLINT: implicit by design
+  Wait(localsocket::stop_token stop) noexcept : stop_(std::move(stop)) {}  // implicit by design
 
   /// Whether time alone can end the call.
   bool is_limited() const noexcept { return limit_ != Limit::none; }

@@ -31,8 +31,8 @@ namespace localsocket::detail {
 using Clock = Wait::Clock;
 
 // libstdc++ without a futex (mingw) can lose the wake-up of std::atomic::wait, and ~stop_callback of std waits by it
-// while the callback runs on another thread: it may never return. There a waiting call has no callback and looks at its stop
-// token now and then.
+// while the callback runs on another thread: it may never return. There a waiting call has no callback and looks at its
+// stop token now and then.
 #if LOCALSOCKET_STD_STOP_TOKEN && defined(__GLIBCXX__) && !defined(_GLIBCXX_HAVE_PLATFORM_WAIT)
 inline constexpr bool has_stop_callback = false;
 #else

@@ -15,7 +15,7 @@ union NeverDestroyed {
   constexpr explicit NeverDestroyed(Arguments&&... arguments) : value(std::forward<Arguments>(arguments)...) {}
   NeverDestroyed(const NeverDestroyed&) = delete;
   NeverDestroyed& operator=(const NeverDestroyed&) = delete;
-  constexpr ~NeverDestroyed() {}  // NOLINT(modernize-use-equals-default): deleted then
+  constexpr ~NeverDestroyed() {}  // deleted then
 
   T value;
 };

@@ -10,8 +10,8 @@
 namespace localsocket::posix {
 namespace {
 
-using namespace detail;                // NOLINT: this file is part of the backend
-using namespace detail::unix_backend;  // NOLINT
+using namespace detail;  // this file is part of the backend
+using namespace detail::unix_backend;
 
 // Space for the descriptors and for credentials, which a socket may have been set to receive.
 constexpr std::size_t control_size = CMSG_SPACE(most_descriptors * sizeof(int)) + CMSG_SPACE(64);

@@ -10,8 +10,8 @@
 namespace localsocket::posix {
 namespace {
 
-using namespace detail;                // NOLINT: this file is part of the backend
-using namespace detail::unix_backend;  // NOLINT
+using namespace detail;  // this file is part of the backend
+using namespace detail::unix_backend;
 
 constexpr int first_descriptor = 3;  // SD_LISTEN_FDS_START
 

@@ -47,7 +47,6 @@ int take_socket_error(int socket) noexcept {
   return error;
 }
 
-
 // Apart from their callers, whose one buffer needs no list on the stack.
 ssize_t receive_scattered(int socket, const ReadBuffers& to, int flags) noexcept {
   Parts parts(to);

@@ -1,0 +1,16 @@
+// Which process this is: none here is a copy of another.
+#pragma once
+
+#include <localsocket/platform.hpp>
+
+#include <cstdint>
+
+namespace localsocket::detail {
+
+constexpr std::uint32_t process_generation() noexcept { return 1; }
+
+struct ForkGuard {
+  ForkGuard() noexcept {}
+};
+
+}  // namespace localsocket::detail

@@ -1,0 +1,73 @@
+// A platform that has nothing yet: where a port begins (docs/porting.md). Every call fails with
+// operation_not_supported, and .ci/run sees that the portable code compiles with it, so nothing in it needs more.
+#pragma once
+
+#include <localsocket/address.hpp>
+#include <localsocket/buffers.hpp>
+#include <localsocket/options.hpp>
+#include <localsocket/peer.hpp>
+
+#include "core/errors.hpp"
+#include "core/gate.hpp"
+
+#include <system_error>
+#include <utility>
+
+namespace localsocket::detail {
+
+/// What each function here does.
+template <class Result = void>
+Result not_supported(std::error_code& ec) noexcept {
+  ec = error(Operation::other, std::errc::operation_not_supported);
+  return Result();
+}
+
+class NativeStream {
+ public:
+  static NativeStream connect(LocalAddress&, const ConnectOptions&, std::error_code& ec) {
+    return not_supported<NativeStream>(ec);
+  }
+  static NativeHandle connect_for_child(LocalAddress&, const ConnectOptions&, std::error_code& ec) {
+    not_supported(ec);
+    return invalid_handle;
+  }
+  static std::size_t write_for_child(NativeHandle, const WriteBuffers&, Call&, std::error_code& ec) {
+    return not_supported<std::size_t>(ec);
+  }
+  static void await_capacity(const LocalAddress&, Call& call, Clock::duration time) { pause(call, time); }
+  static std::pair<NativeStream, NativeStream> pair(std::error_code& ec) {
+    return not_supported<std::pair<NativeStream, NativeStream>>(ec);
+  }
+  static NativeStream adopt(NativeHandle, std::error_code& ec) { return not_supported<NativeStream>(ec); }
+
+  std::size_t read(const ReadBuffers&, Call&, std::error_code& ec) { return not_supported<std::size_t>(ec); }
+  std::size_t write(const WriteBuffers&, Call&, std::error_code& ec) { return not_supported<std::size_t>(ec); }
+  void shutdown(Shutdown, Call&, std::error_code& ec) { not_supported(ec); }
+  bool drain(Call&, std::error_code& ec) { return not_supported<bool>(ec); }
+  std::size_t available(std::error_code& ec) const { return not_supported<std::size_t>(ec); }
+  bool is_peer_gone(std::error_code& ec) const { return not_supported<bool>(ec); }
+  NativeStream duplicate(std::error_code& ec) const { return not_supported<NativeStream>(ec); }
+  PeerIdentity peer(std::error_code& ec) const { return not_supported<PeerIdentity>(ec); }
+  void close() noexcept {}
+  NativeHandle handle() const noexcept { return invalid_handle; }
+  NativeHandle release() noexcept { return invalid_handle; }
+  bool share() noexcept { return false; }
+  void take_settings_off() noexcept {}
+};
+
+class NativeListener {
+ public:
+  static NativeListener bind(LocalAddress&, const ListenOptions&, std::error_code& ec) {
+    return not_supported<NativeListener>(ec);
+  }
+  static NativeListener adopt(NativeHandle, const LocalAddress&, std::error_code& ec) {
+    return not_supported<NativeListener>(ec);
+  }
+  NativeStream accept(Call&, std::error_code& ec) { return not_supported<NativeStream>(ec); }
+  void withdraw() noexcept {}
+  void close() noexcept {}
+  NativeHandle handle() const noexcept { return invalid_handle; }
+  NativeHandle release() noexcept { return invalid_handle; }
+};
+
+}  // namespace localsocket::detail

@@ -1,0 +1,24 @@
+#include "backend.hpp"
+#include "core/trace.hpp"
+
+namespace localsocket::detail {
+
+std::vector<NativeAddress> native_addresses(AddressForm, std::string_view, std::error_code& ec) {
+  return not_supported<std::vector<NativeAddress>>(ec);
+}
+
+std::error_code check_options(const LocalAddress&, const ListenOptions&) { return {}; }
+
+bool is_current_user(const PeerIdentity&) { return false; }
+
+void close_handle(NativeHandle) noexcept {}
+
+bool has_own_meaning(Operation, int) noexcept { return false; }
+std::error_condition native_condition(Operation, int code) noexcept { return {code, std::generic_category()}; }
+int native_code(Operation, const std::error_condition& condition) noexcept { return condition.value(); }
+std::string native_message(int code) { return std::generic_category().message(code); }
+
+std::uint64_t native_thread_id() noexcept { return 0; }
+std::string trace_target() { return {}; }
+
+}  // namespace localsocket::detail
