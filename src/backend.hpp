@@ -42,7 +42,7 @@
 #include <utility>
 #include <vector>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 /// What the system is given for an address, the best first. `rest` is a valid name, a path, or what follows the `@` of
 /// an abstract name; it is not empty and has no NUL. Nothing is ever shortened.
@@ -129,4 +129,4 @@ static_assert(WakerBackend<NativeWaker>);
 static_assert(StreamBackend<NativeStream>);
 static_assert(ListenerBackend<NativeListener, NativeStream>);
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

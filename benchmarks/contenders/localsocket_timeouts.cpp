@@ -20,7 +20,7 @@ struct Timed {
   static const localsocket::Wait& connect_wait() noexcept { return all_; }
 
  private:
-  inline static stop_source stop_;
+  inline static localsocket::stop_source stop_;
   inline static const localsocket::Wait all_{5s, stop_.get_token()};
 };
 

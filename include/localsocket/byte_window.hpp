@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 /// The bytes of a queue, from the next one on.
 struct ByteWindow {
@@ -14,4 +14,4 @@ struct ByteWindow {
   std::size_t size() const noexcept { return static_cast<std::size_t>(end - begin); }
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -1,5 +1,4 @@
-// What a platform decides about the public API: how a symbol is exported and what a native handle is; and what the
-// namespaces are.
+// What a platform decides about the public API: how a symbol is exported and what a native handle is.
 // This is the one public header with a conditional on the operating system.
 #pragma once
 
@@ -27,10 +26,6 @@
 #endif
 
 namespace localsocket::inline LOCALSOCKET_ABI {
-
-// Once they are declared here, in the inline namespace, `namespace localsocket::detail {` goes on with these.
-namespace detail {}
-namespace posix {}
 
 #if defined(_WIN32)
 /// A `HANDLE` of a named pipe, without <windows.h>.

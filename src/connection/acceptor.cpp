@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 std::shared_ptr<Connection> Acceptor::accept_one(Call& call, std::error_code& ec) {
   Interruption why = call.begin();
@@ -66,4 +66,4 @@ NativeHandle Acceptor::release() noexcept {
   return native_.release();
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

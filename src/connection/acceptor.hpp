@@ -13,7 +13,7 @@
 #include <memory>
 #include <system_error>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 class Acceptor {
  public:
@@ -52,4 +52,4 @@ class Acceptor {
   std::shared_ptr<ConnectionLimit> limit_;
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 bool ConnectRetry::begins(std::error_code& ec) noexcept {
   has_begun_ = true;
   if (const std::error_code malformed = address_.error()) {
@@ -43,4 +43,4 @@ bool ConnectRetry::waits(std::error_code& ec) {
   return true;
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

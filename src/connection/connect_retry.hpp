@@ -10,7 +10,7 @@
 #include <chrono>
 #include <system_error>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 /// The attempts of one connect: at least one, until one succeeds or fails for good or the Wait ends.
 ///
@@ -41,4 +41,4 @@ class ConnectRetry {
   std::chrono::milliseconds interval_{1};
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

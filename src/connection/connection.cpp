@@ -3,7 +3,7 @@
 #include <chrono>
 #include <thread>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 // Runs `step()`, which moves bytes within a call. What the end of a half's direction looks like to a call that was
 // waiting is told as what it is: read_exact has a code for it, and read_some has none.
@@ -237,4 +237,4 @@ NativeHandle Connection::release() noexcept {
   return native_.release();
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -13,7 +13,7 @@
 #include <memory>
 #include <system_error>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 class Connection {
  public:
@@ -99,4 +99,4 @@ class Connection {
   Gate writing_;
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 /// Shared by a listener and its streams, so that either may go first. The listener's accepts wait in its gate.
 class ConnectionLimit {
@@ -70,4 +70,4 @@ class ConnectionPermit {
   bool is_acquired_ = false;
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 enum class AddressForm { user_name, machine_name, path, abstract_name };
 
@@ -51,4 +51,4 @@ inline Trust trust_of(const LocalAddress& valid, const ConnectOptions& options) 
   return options.trust.value_or(default_trust(AddressAccess::parts(valid).form));
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 enum class Operation { bind, connect, accept, read, write, other };
 
@@ -59,4 +59,4 @@ int native_code(Operation operation, const std::error_condition& condition) noex
 /// The system's own text for a code, in UTF-8.
 std::string native_message(int code);
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 std::error_code error(Operation operation, Interruption why) noexcept {
   switch (why) {
@@ -177,4 +177,4 @@ void pause(Call& call, Clock::duration time) noexcept {
   }
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -26,7 +26,7 @@
 #include <mutex>
 #include <optional>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 using Clock = Wait::Clock;
 
@@ -219,4 +219,4 @@ class Waiter {
 /// Lets `time` pass, or less if the call ends before.
 void pause(Call& call, Clock::duration time) noexcept;
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 /// Holds a static object whose destructor never runs: the destructors of other static objects, and threads that still
 /// run while the process exits, may use it.
@@ -20,4 +20,4 @@ union NeverDestroyed {
   T value;
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

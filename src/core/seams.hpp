@@ -4,13 +4,13 @@
 
 #include <localsocket/platform.hpp>
 
-namespace localsocket::detail::seams {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::seams {
 
 /// What a thread does: it enters a call and leaves it; in between it may wait where a waker wakes it, so that whatever
 /// ends the call is seen from then on.
 enum class Step { enters, waits, goes_on, leaves };
 
-}  // namespace localsocket::detail::seams
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::seams
 
 #if defined(LOCALSOCKET_TEST_SEAMS)
 
@@ -19,7 +19,7 @@ enum class Step { enters, waits, goes_on, leaves };
 #include <cstdint>
 #include <type_traits>
 
-namespace localsocket::detail::seams {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::seams {
 
 /// What goes wrong with one system call.
 struct Fault {
@@ -78,11 +78,11 @@ auto call(const char* name, Function function, Arguments... arguments) noexcept 
   }
 }
 
-}  // namespace localsocket::detail::seams
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::seams
 
 #else
 
-namespace localsocket::detail::seams {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::seams {
 
 inline void tell(Step /*step*/) noexcept {}
 
@@ -91,6 +91,6 @@ inline auto call(const char* /*name*/, Function function, Arguments... arguments
   return function(arguments...);
 }
 
-}  // namespace localsocket::detail::seams
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::seams
 
 #endif

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 #if defined(LOCALSOCKET_NO_TRACE)
 inline constexpr bool is_tracing() noexcept { return false; }
@@ -56,4 +56,4 @@ void trace(const char* name, int error, const Result& result, const Arguments&..
   }
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -9,7 +9,7 @@
 #include <memory>
 #include <span>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 /// Takes no memory until something is reserved, and only reserve() takes any.
 class ByteQueue {
@@ -68,4 +68,4 @@ class ByteQueue {
   ByteWindow window_;
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

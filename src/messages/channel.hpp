@@ -11,7 +11,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 /// Behind a pointer: senders and a receiver hold on to it, so it cannot move.
 class MessageChannel {
@@ -50,4 +50,4 @@ auto or_raise_of(std::string_view action, const LocalStream& stream, Function fu
 
 inline constexpr std::string_view sending = "send a message to";
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <span>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 /// The most bytes that 64 bits take.
 inline constexpr std::size_t longest_header = 10;
@@ -56,4 +56,4 @@ inline Length decode_length(std::span<const std::byte> bytes) noexcept {
   return {Length::State::incomplete};
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <new>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 namespace {
 
 /// Bytes that are read ahead; and the first step of a buffer that grows with a message.
@@ -228,4 +228,4 @@ std::optional<std::size_t> MessageReader::next_size(LocalStream& stream, const W
   return frame ? std::optional(frame->size) : std::nullopt;
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -17,7 +17,7 @@
 #include <system_error>
 #include <vector>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 class Reading;
 
@@ -60,4 +60,4 @@ class MessageReader {
   ByteQueue queue_;
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

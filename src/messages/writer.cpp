@@ -8,7 +8,7 @@
 #include <new>
 #include <optional>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 namespace {
 
 /// Up to here a copy costs less than telling the system about a second buffer.
@@ -130,4 +130,4 @@ void MessageWriter::keep_rest(WriterCall& writing, WriteBuffers message, std::si
   has_rest_.store(true, std::memory_order_relaxed);
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -17,7 +17,7 @@
 #include <system_error>
 #include <vector>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 using Bytes = std::span<const std::byte>;
 
@@ -72,4 +72,4 @@ class MessageWriter {
   std::atomic<bool> has_rest_{false};
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

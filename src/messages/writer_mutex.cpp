@@ -2,7 +2,7 @@
 
 #include <memory>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 void WriterMutex::start_anew() noexcept {
   const ForkGuard one_thread_at_a_time;
@@ -50,4 +50,4 @@ void WriterMutex::lock_within(Call& call, std::error_code& ec) noexcept {
   wake_first();  // the mutex may have been left to this thread
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <mutex>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 /// Lets one thread write at a time. While it is free, locking and unlocking cost two atomic operations.
 class WriterMutex {
@@ -76,4 +76,4 @@ class WriterLock {
   bool owns_ = false;
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -6,7 +6,7 @@
 #include <climits>
 #include <filesystem>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 namespace {
 
 using Natives = std::vector<NativeAddress>;
@@ -71,4 +71,4 @@ Natives native_addresses(AddressForm form, std::string_view rest, std::error_cod
   return natives;
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

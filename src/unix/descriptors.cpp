@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-namespace localsocket::posix {
+namespace localsocket::inline LOCALSOCKET_ABI::posix {
 namespace {
 
 using namespace detail;  // this file is part of the backend
@@ -117,4 +117,4 @@ Received receive_descriptors(LocalStream& stream, const ReadBuffers& to, const W
                   [&](std::error_code& ec) { return receive_descriptors(stream, to, wait, ec); });
 }
 
-}  // namespace localsocket::posix
+}  // namespace localsocket::inline LOCALSOCKET_ABI::posix

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <optional>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 namespace {
 
 struct Row {
@@ -63,4 +63,4 @@ int native_code(Operation, const std::error_condition& condition) noexcept {
 
 std::string native_message(int code) { return std::generic_category().message(code); }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -1,6 +1,6 @@
 #include "fork.hpp"
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 // All three are plain data, which no destructor ends before the last user at exit.
 constinit std::atomic<std::uint32_t> generation{1};
@@ -50,4 +50,4 @@ void UnsharedDescriptor::close_all() noexcept {
   unshared = nullptr;
 }
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

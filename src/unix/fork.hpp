@@ -4,7 +4,7 @@
 #include "generation.hpp"
 #include "system.hpp"
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 /// Owns a descriptor that is closed in every child made by fork. A lock of flock() lasts for as long as any process has
 /// its file open (flock(2)), so a child forked in the middle of a bind would hold the lock for as long as it lives.
@@ -38,4 +38,4 @@ class UnsharedDescriptor {
   UnsharedDescriptor** link_ = nullptr;  // what points to this one
 };
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

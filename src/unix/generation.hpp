@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 namespace unix_backend {
 
@@ -30,4 +30,4 @@ class ForkGuard {
   ~ForkGuard() { ::pthread_mutex_unlock(&unix_backend::fork_mutex); }
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 std::error_code check_options(const LocalAddress& address, const ListenOptions& options) {
   const bool is_abstract = AddressAccess::parts(address).form == AddressForm::abstract_name;
@@ -213,4 +213,4 @@ NativeHandle Listener::release() noexcept {
 }
 
 }  // namespace unix_backend
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

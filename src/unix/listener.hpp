@@ -17,7 +17,7 @@
 
 #include <sys/time.h>
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 class Listener {
  public:
@@ -59,4 +59,4 @@ class Listener {
   std::optional<gid_t> group_;
 };
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

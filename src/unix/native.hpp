@@ -4,9 +4,9 @@
 #include "listener.hpp"
 #include "stream.hpp"
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 using NativeStream = unix_backend::Stream;
 using NativeListener = unix_backend::Listener;
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

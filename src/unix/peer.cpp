@@ -14,7 +14,7 @@
 #include <sys/ucred.h>
 #endif
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 bool is_current_user(const PeerIdentity& peer) { return peer.user_id == ::geteuid(); }
 
@@ -141,4 +141,4 @@ PeerIdentity peer_of(int socket, std::error_code& ec) noexcept {
 }
 
 }  // namespace unix_backend
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -11,7 +11,7 @@
 
 #include <sys/types.h>
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 PeerIdentity peer_of(int socket, std::error_code& ec) noexcept;
 
@@ -26,4 +26,4 @@ bool is_member(int client, gid_t group) noexcept;
 /// By its name or number; invalid_argument if there is none.
 gid_t group_of(const std::string& name, std::error_code& ec);
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

@@ -4,7 +4,7 @@
 #include <climits>
 #include <cstdlib>
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 namespace {
 
 constexpr std::string_view fallback_prefix = "/tmp/localsocket-";
@@ -110,4 +110,4 @@ bool only_root_or_we_can_write_to_directories_of(const std::string& path) {
   return true;
 }
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

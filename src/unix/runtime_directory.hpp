@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 /// The directories of this user's names, the best first; the last one is the fallback in /tmp.
 std::vector<std::string> runtime_directories();
@@ -31,4 +31,4 @@ Maker maker_of_name(const std::string& path) noexcept;
 /// By a look at each directory.
 bool only_root_or_we_can_write_to_directories_of(const std::string& path);
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

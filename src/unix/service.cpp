@@ -7,7 +7,7 @@
 #include <cstring>
 #include <optional>
 
-namespace localsocket::posix {
+namespace localsocket::inline LOCALSOCKET_ABI::posix {
 namespace {
 
 using namespace detail;  // this file is part of the backend
@@ -47,4 +47,4 @@ std::vector<NativeHandle> inherited_listeners() {
   return or_raise("take over listeners", LocalAddress(), [](std::error_code& ec) { return inherited_listeners(ec); });
 }
 
-}  // namespace localsocket::posix
+}  // namespace localsocket::inline LOCALSOCKET_ABI::posix

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 namespace {
 
 bool is_private(const struct stat& status) noexcept {
@@ -123,4 +123,4 @@ bool SocketDirectory::is_still_named() const noexcept {
          FileId(held) == FileId(named);
 }
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

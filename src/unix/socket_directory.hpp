@@ -8,7 +8,7 @@
 #include <string>
 #include <system_error>
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 /// What tells a file from another that has its name.
 struct FileId {
@@ -71,4 +71,4 @@ class SocketDirectory {
 /// Whether ways through /proc lead anywhere.
 bool has_proc() noexcept;
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

@@ -12,7 +12,7 @@
 
 #include <sys/file.h>
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 namespace {
 
 using namespace std::chrono_literals;
@@ -300,4 +300,4 @@ void SocketFile::remove() noexcept {
   if (ours) remove_file(at_.directory, at_.path);
 }
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

@@ -12,7 +12,7 @@
 #include <system_error>
 #include <vector>
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 /// A path that a listener may bind, and its directory.
 struct BindTarget {
@@ -50,4 +50,4 @@ class SocketFile {
   std::atomic<bool> owned_{false};
 };
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

@@ -19,7 +19,7 @@
 #include <linux/sockios.h>
 #endif
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 namespace {
 
 // A send of more than the socket's buffer waits anew for each part that the kernel queues (48 KiB on Linux), with the
@@ -354,4 +354,4 @@ std::size_t Stream::write_for_child(NativeHandle handle, const WriteBuffers& fro
   return written;
 }
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

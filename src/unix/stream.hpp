@@ -19,7 +19,7 @@
 #include <system_error>
 #include <utility>
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 /// The socket time-out of one direction, by which a call that blocks comes back after a bounded block.
 class BlockingBound {
@@ -108,4 +108,4 @@ class Stream {
   std::uint32_t maker_ = process_generation();
 };
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

@@ -16,7 +16,7 @@
 #include <pthread.h>
 #endif
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 std::uint64_t native_thread_id() noexcept {
 #if defined(__linux__)
@@ -199,4 +199,4 @@ SocketAddress::SocketAddress(const std::string& native) noexcept {
 }
 
 }  // namespace unix_backend
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -23,7 +23,7 @@
 #include "core/seams.hpp"
 #include "core/trace.hpp"
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 inline void set_error(int error) noexcept { errno = error; }
 
@@ -148,4 +148,4 @@ struct SocketAddress {
   const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(static_cast<const char*>(storage)); }
 };
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

@@ -4,7 +4,7 @@
 #include <climits>
 #include <thread>
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 namespace {
 
 int to_milliseconds(Clock::duration time) noexcept {
@@ -62,4 +62,4 @@ Next next_after(int cause, Operation operation, Call& call, std::error_code& ec)
   return was_interrupted ? Next::again : Next::wait;
 }
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <system_error>
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 /// How long a thread may block in recv, send, accept or connect, where nothing can wake it. A blocked receiver is woken
 /// sooner than one that polls, so a short wait there first makes a round trip faster by half; only a longer wait, which
@@ -76,4 +76,4 @@ ssize_t transfer_within(Call& call, int descriptor, const Traffic& traffic, Atte
   }
 }
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

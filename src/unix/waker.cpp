@@ -9,7 +9,7 @@
 #include "generation.hpp"
 #include "wait.hpp"
 
-namespace localsocket::detail::unix_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 namespace {
 
 /// The end of a thread closes its waker. What runs even later, in the destructors of other objects of the thread or of
@@ -77,4 +77,4 @@ void Waker::drain() noexcept {
 
 void Waker::wait(std::chrono::steady_clock::duration time) noexcept { poll_with_waker(-1, 0, *this, time); }
 
-}  // namespace localsocket::detail::unix_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 namespace unix_backend {
 
@@ -45,4 +45,4 @@ class Waker {
 
 using NativeWaker = unix_backend::Waker;
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <memory>
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 namespace {
 
 Handle own_token(std::error_code& ec) noexcept {
@@ -100,4 +100,4 @@ std::string sid_of_account(const std::string& name, Operation operation, std::er
   return {};
 }
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

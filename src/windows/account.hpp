@@ -7,7 +7,7 @@
 #include <string>
 #include <system_error>
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 
 std::string text_of(PSID sid, std::error_code& ec);
 
@@ -26,4 +26,4 @@ bool is_administrator() noexcept;
 /// controller, and wait for it (LookupAccountName's documentation).
 std::string sid_of_account(const std::string& name, Operation operation, std::error_code& ec);
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

@@ -4,7 +4,7 @@
 
 #include "backend.hpp"
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 namespace {
 
 // "The entire pipe name string can be up to 256 characters long" (CreateNamedPipeW).
@@ -57,4 +57,4 @@ std::vector<NativeAddress> native_addresses(AddressForm form, std::string_view r
   return natives;
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

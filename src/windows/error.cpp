@@ -2,7 +2,7 @@
 
 #include <array>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 namespace {
 
 struct Row {
@@ -124,4 +124,4 @@ std::string native_message(int code) {
   return windows_backend::to_utf8(message);
 }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

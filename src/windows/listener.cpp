@@ -10,7 +10,7 @@
 #include <mutex>
 #include <vector>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 std::error_code check_options(const LocalAddress&, const ListenOptions& options) {
   for (const auto& size : {options.windows.in_buffer_size, options.windows.out_buffer_size}) {
@@ -282,4 +282,4 @@ NativeHandle Listener::handle() const noexcept { return instances_ ? instances_-
 NativeHandle Listener::release() noexcept { return instances_ ? instances_->close(true).release() : invalid_handle; }
 
 }  // namespace windows_backend
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -11,7 +11,7 @@
 #include <memory>
 #include <system_error>
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 
 class Listener {
  public:
@@ -36,4 +36,4 @@ class Listener {
   std::unique_ptr<Instances> instances_;
 };
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

@@ -4,9 +4,9 @@
 #include "listener.hpp"
 #include "stream.hpp"
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 using NativeStream = windows_backend::Stream;
 using NativeListener = windows_backend::Listener;
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

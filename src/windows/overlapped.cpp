@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 namespace {
 
 constexpr std::uintptr_t no_packet = 1;
@@ -108,4 +108,4 @@ Completion run_on_helper_thread(Call& call, void (*body)(void* context, Completi
   return helper.completion;
 }
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

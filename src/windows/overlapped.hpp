@@ -4,7 +4,7 @@
 #include "core/gate.hpp"
 #include "system.hpp"
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 
 struct Completion {
   DWORD error = ERROR_SUCCESS;  // as GetLastError()
@@ -53,4 +53,4 @@ Completion perform_on_helper_thread(Call& call, Body body) noexcept {
       call, [](void* context, Completion& completion) { (*static_cast<Body*>(context))(completion); }, &body);
 }
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

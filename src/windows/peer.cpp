@@ -9,7 +9,7 @@
 #include <memory>
 #include <optional>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 bool is_current_user(const PeerIdentity& peer) {
   std::error_code ec;
@@ -204,4 +204,4 @@ void check_trust(HANDLE pipe, const Trust& trust, std::error_code& ec) {
 }
 
 }  // namespace windows_backend
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 namespace {
 
 /// Whether somebody else's instance of the name was there before ours, which is new. Windows has refused ours then;
@@ -50,8 +50,11 @@ std::wstring text_for(const ListenOptions& options, std::error_code& ec) {
   if (!options.windows.sddl.empty()) {
     // An administrator's objects would else belong to the group of administrators, and no client would take it for the
     // same user's. No other part of the text has this in it.
-    const bool has_owner = options.windows.sddl.find("O:") != std::string::npos;
-    return to_wide(has_owner ? options.windows.sddl : "O:" + user + options.windows.sddl);
+    // What does not begin with a part is no descriptor, and is not made one.
+    const std::string& sddl = options.windows.sddl;
+    const bool begins_with_part = sddl.starts_with("D:") || sddl.starts_with("G:") || sddl.starts_with("S:");
+    const bool has_owner = sddl.find("O:") != std::string::npos;
+    return to_wide(begins_with_part && !has_owner ? "O:" + user + sddl : sddl);
   }
   std::string group;
   if (!ec && !options.group.empty()) group = sid_of_account(options.group, Operation::bind, ec);
@@ -190,4 +193,4 @@ std::optional<PipeInfo> prepare_pipe(HANDLE handle, bool should_listen, std::err
   return std::nullopt;
 }
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 
 inline constexpr std::string_view local_prefix = R"(\\.\pipe\)";
 
@@ -68,4 +68,4 @@ Handle open_client_for_child(const std::wstring& name, const ConnectOptions& opt
 /// and writes need. Any other handle is operation_not_supported, and no handle Errc::closed.
 std::optional<PipeInfo> prepare_pipe(HANDLE handle, bool should_listen, std::error_code& ec) noexcept;
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

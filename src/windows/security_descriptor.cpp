@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 namespace {
 
 // To read and write, without FILE_CREATE_PIPE_INSTANCE (4), which would let others serve the name as well. Clients need
@@ -39,4 +39,4 @@ std::string descriptor_text(const DescriptorInputs& inputs) {
   return text + "S:(ML;;NW;;;S-1-16-" + std::to_string(level) + ")";
 }
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 
 /// The mandatory level of most programs; SECURITY_MANDATORY_MEDIUM_RID.
 inline constexpr std::uint32_t medium_integrity = 0x2000;
@@ -23,4 +23,4 @@ struct DescriptorInputs {
 
 std::string descriptor_text(const DescriptorInputs& inputs);
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

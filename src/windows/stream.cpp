@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 namespace {
 
 // ReadFile and WriteFile take a DWORD; no pipe moves as much at once.
@@ -250,4 +250,4 @@ Stream Stream::duplicate(std::error_code& ec) const noexcept {
 
 PeerIdentity Stream::peer(std::error_code& ec) const { return peer_of(handle(), ec); }
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

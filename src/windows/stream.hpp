@@ -16,7 +16,7 @@
 #include <system_error>
 #include <utility>
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 
 struct PipeInfo;
 
@@ -65,4 +65,4 @@ class Stream {
   std::atomic<bool> write_ended_{false};
 };
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 std::uint64_t native_thread_id() noexcept { return ::GetCurrentThreadId(); }
 
@@ -53,4 +53,4 @@ std::string to_utf8(std::wstring_view wide) {
 }
 
 }  // namespace windows_backend
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

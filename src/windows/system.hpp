@@ -17,7 +17,7 @@
 #include "core/seams.hpp"
 #include "core/trace.hpp"
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 
 // How each kind of result says that a call failed; all of them set GetLastError().
 inline bool has_failed(BOOL result) noexcept { return result == FALSE; }
@@ -80,4 +80,4 @@ DWORD to_milliseconds(std::chrono::steady_clock::duration time) noexcept;
 std::wstring to_wide(std::string_view utf8);
 std::string to_utf8(std::wstring_view wide);
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

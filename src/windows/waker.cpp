@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <new>
 
-namespace localsocket::detail::windows_backend {
+namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 
 // Not thread_local: MinGW frees a thread's variables before it destroys them (GCC bug 80816), and the destructor would
 // close whatever handle it then finds there. The system's own storage calls back when the thread exits (the
@@ -60,4 +60,4 @@ void Waker::wait_also_for(void* object, std::chrono::steady_clock::duration time
 
 void Waker::wait(std::chrono::steady_clock::duration time) noexcept { wait_for_any(event_, nullptr, time); }
 
-}  // namespace localsocket::detail::windows_backend
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

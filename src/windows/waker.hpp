@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 namespace windows_backend {
 
@@ -41,4 +41,4 @@ class Waker {
 
 using NativeWaker = windows_backend::Waker;
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

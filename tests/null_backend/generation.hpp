@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 constexpr std::uint32_t process_generation() noexcept { return 1; }
 
@@ -13,4 +13,4 @@ struct ForkGuard {
   ForkGuard() noexcept {}
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

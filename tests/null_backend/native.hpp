@@ -13,7 +13,7 @@
 #include <system_error>
 #include <utility>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 /// What each function here does.
 template <class Result = void>
@@ -70,4 +70,4 @@ class NativeListener {
   NativeHandle release() noexcept { return invalid_handle; }
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -1,7 +1,7 @@
 #include "backend.hpp"
 #include "core/trace.hpp"
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 std::vector<NativeAddress> native_addresses(AddressForm, std::string_view, std::error_code& ec) {
   return not_supported<std::vector<NativeAddress>>(ec);
@@ -21,4 +21,4 @@ std::string native_message(int code) { return std::generic_category().message(co
 std::uint64_t native_thread_id() noexcept { return 0; }
 std::string trace_target() { return {}; }
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -8,7 +8,7 @@
 #include <mutex>
 #include <utility>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 class NativeWaker {
  public:
@@ -32,4 +32,4 @@ class NativeWaker {
   bool is_woken_ = false;
 };
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

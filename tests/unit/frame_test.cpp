@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 namespace {
 
 std::vector<std::byte> bytes(std::initializer_list<int> values) {
@@ -113,4 +113,4 @@ TEST(FrameTest, AgreesWithAnIndependentWriter) {
 }
 
 }  // namespace
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace localsocket {
+namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace detail {
 
@@ -93,4 +93,4 @@ const LocalAddress& LocalStream::local_address() const noexcept {
 }
 const LocalAddress& LocalStream::peer_address() const noexcept { return local_address(); }
 
-}  // namespace localsocket
+}  // namespace localsocket::inline LOCALSOCKET_ABI

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <vector>
 
-namespace localsocket::detail {
+namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 /// What is behind the LocalStream.
 class Connection {
@@ -36,4 +36,4 @@ class Connection {
 /// A stream with that behind it.
 LocalStream scripted_stream(std::shared_ptr<Connection> connection);
 
-}  // namespace localsocket::detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI::detail

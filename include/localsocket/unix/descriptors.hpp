@@ -11,7 +11,7 @@
 #include <system_error>
 #include <vector>
 
-namespace localsocket::posix {
+namespace localsocket::inline LOCALSOCKET_ABI::posix {
 
 /// What one message can carry (SCM_MAX_FD, unix(7)).
 inline constexpr std::size_t most_descriptors = 253;
@@ -46,4 +46,4 @@ LOCALSOCKET_EXPORT std::size_t send_descriptors(LocalStream& stream, std::span<c
 LOCALSOCKET_EXPORT Received receive_descriptors(LocalStream& stream, const ReadBuffers& to, const Wait& wait = {});
 #endif
 
-}  // namespace localsocket::posix
+}  // namespace localsocket::inline LOCALSOCKET_ABI::posix

@@ -6,7 +6,7 @@
 #include <system_error>
 #include <vector>
 
-namespace localsocket::posix {
+namespace localsocket::inline LOCALSOCKET_ABI::posix {
 
 /// The listening Unix domain sockets among the descriptors that were passed to this process, for LocalListener::adopt;
 /// none if none were passed, or not to this process. All that were passed are made close-on-exec; those of other kinds
@@ -19,4 +19,4 @@ LOCALSOCKET_EXPORT std::vector<NativeHandle> inherited_listeners(std::error_code
 LOCALSOCKET_EXPORT std::vector<NativeHandle> inherited_listeners();
 #endif
 
-}  // namespace localsocket::posix
+}  // namespace localsocket::inline LOCALSOCKET_ABI::posix
