@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Prints the first program of a README: first_program.py README.md"""
+"""Prints the first program of a README as a function that returns: first_program.py README.md"""
 
 import pathlib
 import re
 import sys
 
-sys.stdout.write(re.search(r"```cpp\n(.*?)```", pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"), re.DOTALL)[1])
+readme = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")
+program = re.search(r"```cpp\n(.*?)```", readme, re.DOTALL)[1]
+sys.stdout.write(program.replace("int main()", "void first_program()"))

@@ -1,7 +1,5 @@
-// README's first program as it stands, in a main that lives on when it throws: it must end then, too.
-#define main first_program
+// README's first program, in a main that lives on when it throws: it must end then, too.
 #include "first_program.inc"
-#undef main
 
 int main() {
   try {
