@@ -18,6 +18,9 @@ namespace localsocket::inline LOCALSOCKET_ABI {
 /// to one of these calls. An `Errc` assigned to an error_code has no native code, so compare with conditions:
 /// `ec == Errc::closed` holds for both.
 ///
+/// Each call names the errors that belong to it. What any call can meet, it does not name: not_enough_memory,
+/// too_many_files_open, operation_not_supported and io_error. A signal ends no call.
+///
 /// | condition                       | when                                                           |
 /// | ------------------------------- | -------------------------------------------------------------- |
 /// | Errc::invalid_address           | the address is malformed                                       |
@@ -32,11 +35,11 @@ namespace localsocket::inline LOCALSOCKET_ABI {
 /// | errc::broken_pipe               | a write, and the peer is gone                                  |
 /// | Errc::end_of_stream             | read_exact, and the stream ended                               |
 /// | errc::too_many_files_open       | descriptors or handles ran out                                 |
-/// | errc::operation_not_supported   | this platform, or this kind of handle, cannot                  |
+/// | errc::operation_not_supported   | this platform, this kind of handle, or a sandbox, does not     |
 /// | errc::invalid_argument          | an option out of range                                         |
 /// | errc::no_such_file_or_directory | bind, and the directory of the path does not exist             |
 /// | errc::read_only_file_system     | bind, in a directory that cannot be written                    |
-/// | errc::no_space_on_device        | bind, and there is no space for the socket's file              |
+/// | errc::no_space_on_device        | bind, and there is no space, or quota, for the socket's file   |
 /// | errc::wrong_protocol_type       | connect, and another kind of socket is there (datagrams)       |
 /// | errc::not_enough_memory         | the system's memory ran out, or its buffers for this           |
 /// | errc::io_error                  | the file system failed                                         |

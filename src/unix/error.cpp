@@ -23,8 +23,11 @@ const auto& table() noexcept {
       Row{Operation::bind, ENOTDIR, std::errc::no_such_file_or_directory},
       Row{Operation::bind, ELOOP, std::errc::no_such_file_or_directory},
       Row{Operation::bind, EISDIR, std::errc::address_in_use},
-      Row{Operation::connect, EAGAIN, std::errc::timed_out},  // the backlog is full (connect(2))
-      Row{Operation::accept, EINVAL, Errc::closed},           // somebody shut the listening socket down
+      Row{Operation::bind, EBUSY, std::errc::address_in_use},  // a mount point (rename(2), unlink(2))
+      Row{Operation::bind, ENXIO, std::errc::address_in_use},  // a socket where the lock's file should be (open(2))
+      Row{Operation::bind, EMLINK, std::errc::no_space_on_device},  // of entries in the directory (mkdir(2))
+      Row{Operation::connect, EAGAIN, std::errc::timed_out},        // the backlog is full (connect(2))
+      Row{Operation::accept, EINVAL, Errc::closed},                 // somebody shut the listening socket down
       Row{Operation::read, EINVAL, Errc::closed},
       Row{Operation::write, EINVAL, Errc::closed},
       Row{{}, EBADF, Errc::closed},
@@ -35,7 +38,12 @@ const auto& table() noexcept {
       Row{{}, ENFILE, std::errc::too_many_files_open},
       Row{{}, ENOBUFS, std::errc::not_enough_memory},
       Row{{}, EDQUOT, std::errc::no_space_on_device},
+      Row{{}, ENOLCK, std::errc::not_enough_memory},  // for the record of a lock (flock(2))
       Row{{}, ENOTSUP, std::errc::operation_not_supported},
+      Row{{}, ENOTSOCK, std::errc::operation_not_supported},
+      Row{{}, EAFNOSUPPORT, std::errc::operation_not_supported},  // a sandbox forbids sockets (systemd.exec(5))
+      Row{{}, ENOPROTOOPT, std::errc::operation_not_supported},
+      Row{{}, ENOTTY, std::errc::operation_not_supported},  // the ioctl (ioctl(2))
   };
   return rows;
 }

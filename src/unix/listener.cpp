@@ -99,6 +99,8 @@ Listener Listener::bind(LocalAddress& address, const ListenOptions& options, std
   if (!is_abstract) targets = targets_of(parts, ec);
   if (ec) return {};
   Listener listener(open_socket(SOCK_STREAM, ec).release());
+  // All that can fail comes before a live listener is replaced.
+  if (!ec && !listener.make_accept_interruptible()) ec = last_error(Operation::bind);
   if (ec) return {};
   listener.direction_ = options.direction;
   listener.buffer_size_ = options.buffer_size;
@@ -113,7 +115,6 @@ Listener Listener::bind(LocalAddress& address, const ListenOptions& options, std
     listener.file_ = SocketFile::bind(listener.handle(), files, options, group, chosen, ec);
     AddressAccess::choose(address, targets[chosen].native);
   }
-  if (!ec && !listener.make_accept_interruptible()) ec = last_error(Operation::bind);
   if (ec) return {};
   return listener;
 }

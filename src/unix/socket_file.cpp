@@ -62,7 +62,7 @@ class PathLock {
   static constexpr std::chrono::milliseconds shortest_pause = 1ms;
   static constexpr std::chrono::milliseconds longest_pause = 20ms;
 
-  // False without an error: somebody else has it, or had it until now and has removed the file.
+  // False without an error: somebody else has it, or had it until now and has removed the file, or a signal came.
   bool try_lock(std::error_code& ec) noexcept {
     file_.close();
     if (!open(ec)) return false;
@@ -80,6 +80,8 @@ class PathLock {
     struct stat status {};
     if (!file_.open([&] { return sys("openat", create, directory_, name_, flags, mode_t{0600}); }) ||
         sys("fstat", ::fstat, file_.get(), &status) != 0) {
+      // EWOULDBLOCK: somebody has a lease on it (open(2)).
+      if (errno == EINTR || errno == EWOULDBLOCK) return false;
       ec = last_error(Operation::bind);
       // A symbolic link is nobody's lock; it was put there to lead us elsewhere.
       const bool is_link = look_at(status) && S_ISLNK(status.st_mode);

@@ -45,6 +45,14 @@ inline auto sys(const char* name, Function function, Arguments... arguments) noe
   return seams::call<set_error>(name, function, arguments...);
 }
 
+/// Makes the call again for as long as signals interrupt it.
+template <class SystemCall>
+inline auto unless_interrupted(SystemCall call) noexcept {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
 /// A descriptor that closes itself.
 class Descriptor {
  public:

@@ -65,14 +65,13 @@ void Waker::open() noexcept {
 void Waker::wake() noexcept {
   if (write_end_ == -1) return;
   const std::uint64_t one = 1;  // what an eventfd takes; to a pipe just bytes
-  while (sys("write", ::write, write_end_, &one, sizeof one) == -1 && errno == EINTR) {
-  }  // any other failure is a full pipe or counter, which wakes as well
+  // Any other failure is a full pipe or counter, which wakes as well.
+  unless_interrupted([&] { return sys("write", ::write, write_end_, &one, sizeof one); });
 }
 
 void Waker::drain() noexcept {
   std::uint64_t wakes[16];
-  while (sys("read", ::read, read_end_, static_cast<void*>(wakes), sizeof wakes) == -1 && errno == EINTR) {
-  }
+  unless_interrupted([&] { return sys("read", ::read, read_end_, static_cast<void*>(wakes), sizeof wakes); });
 }
 
 void Waker::wait(std::chrono::steady_clock::duration time) noexcept { poll_with_waker(-1, 0, *this, time); }

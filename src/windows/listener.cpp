@@ -48,13 +48,16 @@ class Listener::Instance {
   enum class State { waiting, connected, broken };
 
   State state() const noexcept { return state_; }
+  /// Why it is broken, as GetLastError().
+  DWORD error() const noexcept { return error_; }
 
   /// Brings the state up to date; returns whether that took a new ConnectNamedPipe, which clears the event.
   bool look() noexcept {
     Completion completion;
     if (is_pending_ && has_completed(pipe_.get(), connect_, completion)) {
       is_pending_ = false;
-      state_ = after(completion.error);
+      error_ = completion.error;
+      state_ = after(error_);
     }
     // The system ends what a thread has begun when that thread exits (ExitThread's documentation), and a listener
     // outlives the threads that accept for it. The instance is unharmed: it waits again.
@@ -75,9 +78,9 @@ class Listener::Instance {
       state_ = State::connected;
       return;
     }
-    const DWORD error = ::GetLastError();
-    is_pending_ = error == ERROR_IO_PENDING;
-    state_ = is_pending_ ? State::waiting : after(error);
+    error_ = ::GetLastError();
+    is_pending_ = error_ == ERROR_IO_PENDING;
+    state_ = is_pending_ ? State::waiting : after(error_);
   }
 
   static State after(DWORD error) noexcept {
@@ -103,6 +106,7 @@ class Listener::Instance {
   OVERLAPPED connect_;
   bool is_pending_ = false;
   State state_ = State::waiting;
+  DWORD error_ = ERROR_SUCCESS;
 };
 
 /// All of them, and one event that says "look again". The event is a hint: each instance knows its own state, and the
@@ -119,10 +123,15 @@ class Listener::Instances {
 
   HANDLE event() const noexcept { return event_.get(); }
 
-  /// Takes the handle only if it does not throw.
-  void adopt(HANDLE pipe) {
+  /// Takes the handle only if it does not throw, and there is no error.
+  void adopt(HANDLE pipe, std::error_code& ec) {
     const std::lock_guard lock(mutex_);
-    push(std::make_unique<Instance>(event_.get()), Handle(pipe));
+    auto instance = std::make_unique<Instance>(event_.get());  // before the handle is ours
+    push(std::move(instance), Handle(pipe));
+    if (waiting_.back()->state() != Instance::State::broken) return;
+    ec = native_error(Operation::other, static_cast<int>(waiting_.back()->error()));
+    waiting_.back()->take().release();
+    waiting_.pop_back();
   }
 
   void fill(std::error_code& ec) {
@@ -141,12 +150,12 @@ class Listener::Instances {
   Handle take_connected(std::error_code& ec) {
     const std::lock_guard lock(mutex_);
     const Reminder reminder{*this};
-    if (find_connected() == waiting_.end()) {
+    if (!has_connected()) {
       refill(backlog_, false, ec);
       ec.clear();  // fewer than `backlog` still serve; accept tries again
       // Cleared first, looked again then: whoever comes in between sets it again.
       sys("ResetEvent", ::ResetEvent, event_.get());
-      if (find_connected() == waiting_.end()) return {};
+      if (!has_connected()) return {};
     }
     // Before the client is taken: without memory, or without any instance, which would lose the name to whoever makes
     // it next, the client waits on.
@@ -182,7 +191,7 @@ class Listener::Instances {
   struct Reminder {
     Instances& instances;
     ~Reminder() {
-      if (instances.find_connected() != instances.waiting_.end()) sys("SetEvent", ::SetEvent, instances.event());
+      if (instances.has_connected()) sys("SetEvent", ::SetEvent, instances.event());
     }
   };
 
@@ -198,7 +207,16 @@ class Listener::Instances {
       Handle pipe = maker_.make(first, ec);
       if (!ec) push(std::move(instance), std::move(pipe));
       first = false;
+      if (ec || waiting_.back()->state() != Instance::State::broken) continue;
+      ec = native_error(Operation::bind, static_cast<int>(waiting_.back()->error()));
+      waiting_.pop_back();
     }
+  }
+
+  // An end that is asked for before the search is another one after it, which takes broken instances away.
+  bool has_connected() {
+    const auto found = find_connected();
+    return found != waiting_.end();
   }
 
   List::iterator find_connected() {
@@ -250,8 +268,8 @@ Listener Listener::adopt(NativeHandle handle, const LocalAddress& address, std::
   Listener listener;
   listener.instances_ = std::make_unique<Instances>(std::move(maker), default_backlog, ec);
   if (ec) return {};
-  listener.instances_->adopt(handle);
-  return listener;
+  listener.instances_->adopt(handle, ec);
+  return ec ? Listener() : std::move(listener);
 }
 
 Stream Listener::accept(Call& call, std::error_code& ec) {
