@@ -39,7 +39,7 @@ namespace localsocket::inline LOCALSOCKET_ABI {
 /// | errc::invalid_argument          | an option out of range                                         |
 /// | errc::no_such_file_or_directory | bind, and the directory of the path does not exist             |
 /// | errc::read_only_file_system     | bind, in a directory that cannot be written                    |
-/// | errc::no_space_on_device        | bind, and there is no space, or quota, for the socket's file   |
+/// | errc::no_space_on_device        | bind, and there is no space for this user's socket file          |
 /// | errc::wrong_protocol_type       | connect, and another kind of socket is there (datagrams)       |
 /// | errc::not_enough_memory         | the system's memory ran out, or its buffers for this           |
 /// | errc::io_error                  | the file system failed                                         |
