@@ -42,7 +42,7 @@ std::error_code check_fallback(const Descriptor& directory, Operation operation)
   return is_private(status) ? std::error_code() : error(operation, std::errc::permission_denied);
 }
 
-std::string through_descriptor(int descriptor) { return fmt::format("/proc/self/fd/{}", descriptor); }
+[[maybe_unused]] std::string through_descriptor(int descriptor) { return fmt::format("/proc/self/fd/{}", descriptor); }
 
 }  // namespace
 

@@ -320,8 +320,9 @@ bool Stream::is_peer_gone(std::error_code& ec) const noexcept {
   if (sys("poll", ::poll, &polled, nfds_t{1}, 0) < 0) ec = last_error(Operation::other);
   return (polled.revents & POLLHUP) != 0;
 #else
-  SocketAddress peer{std::string()};
-  if (sys("getpeername", ::getpeername, socket(), peer.get(), &peer.size) == 0) return false;
+  sockaddr_un peer{};
+  socklen_t size = sizeof peer;
+  if (sys("getpeername", ::getpeername, socket(), reinterpret_cast<sockaddr*>(&peer), &size) == 0) return false;
   if (errno != ENOTCONN && errno != EINVAL) ec = last_error(Operation::other);
   return !ec;
 #endif
