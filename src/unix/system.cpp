@@ -177,7 +177,7 @@ std::error_code check_socket(int socket, bool should_listen) noexcept {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
   if (sys("getsockname", ::getsockname, socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
-    return last_error(Operation::other);
+    return errno == ENOTSOCK ? unsupported : last_error(Operation::other);
   }
   const bool fits = name.ss_family == AF_UNIX && socket_option(socket, SO_TYPE) == SOCK_STREAM &&
                     (socket_option(socket, SO_ACCEPTCONN) == 1) == should_listen &&
