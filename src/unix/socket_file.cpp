@@ -196,6 +196,21 @@ bool let_in(const SocketDirectory& directory, const std::string& path, mode_t mo
          sys("fchmodat", ::fchmodat, at, name, mode, 0) == 0;
 }
 
+/// Before a socket is given its name: what a dead listener has left there goes; anything else is in use.
+void free_name(const SocketDirectory& directory, const std::string& path, Existing existing, std::error_code& ec) {
+  struct stat status {};
+  if (!directory.look_at(path, status)) return;
+  std::error_code unknown;
+  const bool may_go = existing != Existing::fail && is_stale(directory, path, unknown);
+  if (unknown) {
+    ec = unknown;
+  } else if (!may_go) {
+    ec = error(Operation::bind, std::errc::address_in_use);
+  } else if (!remove_file(directory, path) && errno != ENOENT) {
+    ec = last_error(Operation::bind);
+  }
+}
+
 /// Gives a socket its own name: instead of the one that has it, or if it is free.
 bool give_name(const SocketDirectory& directory, const std::string& made, const std::string& path,
                bool replaces) noexcept {
@@ -203,7 +218,9 @@ bool give_name(const SocketDirectory& directory, const std::string& made, const 
   const char* const from = directory.name_of(made);
   const char* const to = directory.name_of(path);
   if (replaces) return sys("renameat", ::renameat, at, from, at, to) == 0;
-  return sys("linkat", ::linkat, at, from, at, to, 0) == 0 && remove_file(directory, made);
+  const bool linked = sys("linkat", ::linkat, at, from, at, to, 0) == 0;
+  if (!linked && errno == EEXIST) errno = EADDRINUSE;
+  return linked && remove_file(directory, made);
 }
 
 /// Which of several to bind: the first one, or, to be replaced, the one where somebody listens.
@@ -265,6 +282,7 @@ void SocketFile::make(int socket, const ListenOptions& options, std::optional<gi
   std::optional<PathLock> made_lock;
   if (!has_own_name) made_lock.emplace(directory, made_lock_path, PathLock::Clock::now() + PathLock::longest_wait, ec);
   if (!ec && directory.way_to_bind(made).address.empty()) ec = error(Operation::bind, std::errc::filename_too_long);
+  if (!ec && !has_own_name && !replaces) free_name(directory, path, options.existing, ec);
   if (!ec) bind_unless_alive(socket, directory, made, has_own_name ? options.existing : Existing::reclaim_stale, ec);
   if (ec) return;
   open_for_business(socket, made, options, group, ec);
