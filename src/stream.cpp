@@ -10,13 +10,21 @@ namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace detail {
 
+namespace {
+
+Gate& gate_of(Connection& connection, Operation operation) noexcept {
+  return operation == Operation::read ? connection.reading() : connection.writing();
+}
+
+}  // namespace
+
 StreamCall::StreamCall(const LocalStream& stream, Operation operation, const Wait& wait, std::error_code& ec) noexcept
     : connection_(stream.connection_.get()) {
   if (connection_ == nullptr) {
     ec = error(operation, Errc::closed);
     return;
   }
-  call_.emplace(operation == Operation::read ? connection_->reading() : connection_->writing(), wait);
+  call_.emplace(gate_of(*connection_, operation), wait);
   if (const Interruption why = call_->begin(); why != Interruption::none) ec = error(operation, why);
 }
 
@@ -30,10 +38,7 @@ StreamCall::~StreamCall() {
 bool StreamCall::may_begin(const LocalStream& stream, Operation operation, const Wait& wait,
                            std::error_code& ec) noexcept {
   Connection* const connection = stream.connection_.get();
-  Interruption why = Interruption::closed;
-  if (connection != nullptr) {
-    why = (operation == Operation::read ? connection->reading() : connection->writing()).refusal(wait);
-  }
+  const Interruption why = connection != nullptr ? gate_of(*connection, operation).refusal(wait) : Interruption::closed;
   if (why != Interruption::none) ec = error(operation, why);
   return why == Interruption::none;
 }

@@ -12,13 +12,8 @@ namespace localsocket::inline LOCALSOCKET_ABI {
 namespace {
 
 using Bytes = std::span<const std::byte>;
+using detail::or_raise_of;
 using detail::with_channel;
-
-/// The throwing form of a call that takes an error_code.
-template <class Function>
-auto or_raise(std::string_view action, const LocalStream& stream, Function function) {
-  return detail::or_raise_of(action, stream, function);
-}
 
 template <class... To>
 auto receive_from(LocalStream& stream, const detail::ChannelPointer& channel, const Wait& wait, std::error_code& ec,
@@ -66,7 +61,7 @@ bool MessageStream::send(const WriteBuffers& message, const Wait& wait, std::err
 }
 
 void MessageStream::send(const WriteBuffers& message, const Wait& wait) {
-  or_raise(detail::sending, stream_, [&](std::error_code& ec) { return send(message, wait, ec); });
+  or_raise_of(detail::sending, stream_, [&](std::error_code& ec) { return send(message, wait, ec); });
 }
 
 void MessageStream::flush(const Wait& wait, std::error_code& ec) {
@@ -88,7 +83,7 @@ std::optional<Bytes> MessageStream::receive_any(const Wait& wait, std::error_cod
 }
 
 std::optional<Bytes> MessageStream::receive_any(const Wait& wait) {
-  return or_raise(receiving, stream_, [&](std::error_code& ec) { return receive_any(wait, ec); });
+  return or_raise_of(receiving, stream_, [&](std::error_code& ec) { return receive_any(wait, ec); });
 }
 
 bool MessageStream::receive(std::vector<std::byte>& message, const Wait& wait, std::error_code& ec) {
@@ -96,7 +91,7 @@ bool MessageStream::receive(std::vector<std::byte>& message, const Wait& wait, s
 }
 
 bool MessageStream::receive(std::vector<std::byte>& message, const Wait& wait) {
-  return or_raise(receiving, stream_, [&](std::error_code& ec) { return receive(message, wait, ec); });
+  return or_raise_of(receiving, stream_, [&](std::error_code& ec) { return receive(message, wait, ec); });
 }
 
 bool MessageStream::receive(std::string& message, const Wait& wait, std::error_code& ec) {
@@ -104,7 +99,7 @@ bool MessageStream::receive(std::string& message, const Wait& wait, std::error_c
 }
 
 bool MessageStream::receive(std::string& message, const Wait& wait) {
-  return or_raise(receiving, stream_, [&](std::error_code& ec) { return receive(message, wait, ec); });
+  return or_raise_of(receiving, stream_, [&](std::error_code& ec) { return receive(message, wait, ec); });
 }
 
 std::optional<std::size_t> MessageStream::receive(const ReadBuffers& to, const Wait& wait, std::error_code& ec) {
@@ -112,7 +107,7 @@ std::optional<std::size_t> MessageStream::receive(const ReadBuffers& to, const W
 }
 
 std::optional<std::size_t> MessageStream::receive(const ReadBuffers& to, const Wait& wait) {
-  return or_raise(receiving, stream_, [&](std::error_code& ec) { return receive(to, wait, ec); });
+  return or_raise_of(receiving, stream_, [&](std::error_code& ec) { return receive(to, wait, ec); });
 }
 
 std::optional<std::size_t> MessageStream::next_size(const Wait& wait, std::error_code& ec) {
@@ -120,7 +115,7 @@ std::optional<std::size_t> MessageStream::next_size(const Wait& wait, std::error
 }
 
 std::optional<std::size_t> MessageStream::next_size(const Wait& wait) {
-  return or_raise(receiving, stream_, [&](std::error_code& ec) { return next_size(wait, ec); });
+  return or_raise_of(receiving, stream_, [&](std::error_code& ec) { return next_size(wait, ec); });
 }
 
 bool MessageStream::has_message() const noexcept { return channel_ && channel_->reader.has_message(); }
