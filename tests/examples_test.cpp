@@ -99,6 +99,31 @@ TEST_P(EchoExample, AnswersEachOfManyClients) {
 
 INSTANTIATE_TEST_SUITE_P(With, EchoExample, ::testing::Values(ECHO_SERVERS));
 
+// ---- group
+
+/// A group that this process is in: on Unix its own, on Windows its user, who can be asked for as well.
+std::string own_group() {
+  const PeerIdentity self = LocalStream::pair().first.peer();
+  return self.group_id ? std::to_string(*self.group_id) : self.sid;
+}
+
+TEST_F(Example, AGroupIsServedAndToldWhoItIs) {
+  const LocalAddress path = open_address();
+  ChildProcess server = run("group_server", {path.text(), own_group(), "2"});
+  EXPECT_EQ(server.read_line(), "listening on " + path.native());
+  for (int i = 0; i < 2; ++i) {
+    LocalStream client = LocalStream::connect(path);
+    EXPECT_THAT(text_until_end(client), StartsWith("you are pid "));
+  }
+  EXPECT_EQ(server.wait(), 0);
+}
+
+TEST_F(Example, AGroupThatDoesNotExistIsReported) {
+  ChildProcess server = run("group_server", {open_address().text(), "no such group"});
+  EXPECT_THAT(server.read_line(), StartsWith("group_server: bind "));
+  EXPECT_EQ(server.wait(), 1);
+}
+
 // ---- output
 
 TEST_F(Example, TheOutputOfACommandArrivesInAnotherProcessAsItIs) {
