@@ -20,7 +20,7 @@ constexpr int path_only = O_RDONLY | O_CLOEXEC;
 
 Descriptor open_at(int directory, const char* name, int flags) noexcept {
   const auto open = [](int at, const char* what, int how) { return ::openat(at, what, how); };
-  return Descriptor(sys("openat", open, directory, name, path_only | flags));
+  return Descriptor(unless_interrupted([&] { return sys("openat", open, directory, name, path_only | flags); }));
 }
 
 /// A umask may have taken permissions of ours away, now or when it was made; it would be of no use to anybody then.

@@ -37,6 +37,7 @@ const std::vector<Row>& table() {
   static const std::vector<Row> rows{
       {"accept", {EMFILE, ENFILE, ENOBUFS, ENOMEM}, {EAGAIN, ECONNABORTED, EINTR}},
       {"accept4", {EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM}, {EAGAIN, ECONNABORTED, EINTR}},
+      {"access", of_a_path, {ENOENT}},
       {"bind", {EACCES, EADDRINUSE, EDQUOT, EIO, ELOOP, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EPERM, EROFS}},
       {"chmod", of_a_change},
       {"close", {EINTR, EIO}, {}, Kind::fails_after},  // close(2): the descriptor is closed all the same
@@ -44,6 +45,7 @@ const std::vector<Row>& table() {
       {"eventfd", {EMFILE, ENFILE, ENODEV, ENOMEM}},
       {"fchmod", of_a_change},
       {"fchmodat", of_a_change},
+      {"fchownat", of_a_change},
       {"fcntl", {EMFILE}},
       {"flock", {ENOLCK}, {EINTR, EWOULDBLOCK}},
       {"fstat", {ENOMEM}},
@@ -53,6 +55,7 @@ const std::vector<Row>& table() {
       {"getsockname", {ENOBUFS}},
       {"getsockopt", {ENOPROTOOPT}},
       {"ioctl", {ENOTTY}},
+      {"linkat", {EACCES, EDQUOT, EEXIST, EIO, ELOOP, EMLINK, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EPERM, EROFS}},
       {"listen", {EADDRINUSE, EOPNOTSUPP}},
       {"lstat", of_a_path, {ENOENT}},
       {"mkdir", {EACCES, EDQUOT, EEXIST, ELOOP, EMLINK, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EROFS}},
