@@ -28,8 +28,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace localsocket::inline LOCALSOCKET_ABI {
@@ -52,6 +54,16 @@ inline void assign(AsioStream& to, NativeHandle handle, std::error_code& ec) {
 #endif
 }
 
+/// Without memory the stream stays as it is; after an error it is closed.
+inline void hand_over(LocalStream& stream, AsioStream& to, std::error_code& ec) {
+  assign(to, stream.native_handle(), ec);
+  if (ec) {
+    stream.close();
+  } else {
+    static_cast<void>(stream.release());
+  }
+}
+
 }  // namespace detail
 
 /// Hands a connection to an event loop, for good: a pipe that has been with one completion port cannot leave it
@@ -71,13 +83,8 @@ inline AsioStream to_asio(LocalStream stream, const asio::any_io_executor& execu
     ec = std::make_error_code(std::errc::bad_file_descriptor);
     return result;
   }
-  const NativeHandle handle = stream.release();
   ec.clear();
-  detail::assign(result, handle, ec);
-  if (ec) {
-    std::error_code ignored;
-    LocalStream::adopt(handle, ignored).close();
-  }
+  detail::hand_over(stream, result, ec);
   return result;
 }
 
@@ -150,6 +157,22 @@ auto async_connect(const asio::any_io_executor& executor, const LocalAddress& ad
 
 namespace detail {
 
+/// Makes the step again for as long as there is no memory for it: a handler that waits must be called some time.
+template <class Step>
+auto once_there_is_memory(Step step) {
+#if LOCALSOCKET_HAS_EXCEPTIONS
+  for (;;) {
+    try {
+      return step();
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+#else
+  return step();
+#endif
+}
+
 /// An async_accept that waits for its client.
 class AsioAccept {
  public:
@@ -159,7 +182,7 @@ class AsioAccept {
 };
 
 template <class Handler>
-class AsioAcceptOf final : public AsioAccept {
+class AsioAcceptOf final : public AsioAccept, public std::enable_shared_from_this<AsioAcceptOf<Handler>> {
  public:
   AsioAcceptOf(const asio::any_io_executor& executor, Handler handler)
       : work_(executor),
@@ -167,17 +190,27 @@ class AsioAcceptOf final : public AsioAccept {
         handler_(std::move(handler)) {}
 
   void complete(std::error_code ec, AsioStream stream) override {
-    const auto executor = handlers_work_.get_executor();
-    asio::post(executor,
-               [ec, stream = std::move(stream), work = std::move(work_), handlers_work = std::move(handlers_work_),
-                handler = std::move(handler_)]() mutable { std::move(handler)(ec, std::move(stream)); });
+    ec_ = ec;
+    stream_.emplace(std::move(stream));
+    // All that can be lost stays here until there is memory to post it.
+    once_there_is_memory(
+        [this] { asio::post(handlers_work_.get_executor(), [self = this->shared_from_this()] { self->call(); }); });
   }
 
  private:
+  void call() {
+    const auto work = std::move(work_);
+    const auto handlers_work = std::move(handlers_work_);
+    Handler handler = std::move(handler_);
+    std::move(handler)(ec_, std::move(*stream_));
+  }
+
   // Until the handler has run, neither its loop nor the streams' is out of work.
   asio::executor_work_guard<asio::any_io_executor> work_;
   asio::executor_work_guard<asio::associated_executor_t<Handler, asio::any_io_executor>> handlers_work_;
   Handler handler_;
+  std::error_code ec_;
+  std::optional<AsioStream> stream_;
 };
 
 /// The accepts that wait, and the thread that accepts for the first of them. The cancellation of each knows it too, and
@@ -194,16 +227,18 @@ class AsioAccepts {
 
   Ticket next_ticket() noexcept { return ++last_ticket_; }
 
-  void add(Ticket ticket, std::unique_ptr<AsioAccept> accept) {
+  void add(Ticket ticket, std::shared_ptr<AsioAccept> accept) {
     const std::lock_guard lock(mutex_);
+    if (!is_accepting_) asio::post(thread_, [this] { accept_all(); });
+    is_accepting_ = true;
     waiting_.emplace(ticket, std::move(accept));
-    if (!std::exchange(is_accepting_, true)) asio::post(thread_, [this] { accept_all(); });
   }
 
   /// Completes it now, if it waits still, whatever waits before it.
   void cancel(Ticket ticket) {
     if (auto accept = take(ticket)) {
-      accept->complete(std::make_error_code(std::errc::operation_canceled), AsioStream(executor_));
+      const auto ec = std::make_error_code(std::errc::operation_canceled);
+      accept->complete(ec, once_there_is_memory([this] { return AsioStream(executor_); }));
     }
   }
 
@@ -214,7 +249,7 @@ class AsioAccepts {
   }
 
  private:
-  std::unique_ptr<AsioAccept> take(std::optional<Ticket> ticket = std::nullopt) {
+  std::shared_ptr<AsioAccept> take(std::optional<Ticket> ticket = std::nullopt) {
     const std::lock_guard lock(mutex_);
     const auto found = ticket ? waiting_.find(*ticket) : waiting_.begin();
     if (found == waiting_.end()) return nullptr;
@@ -234,18 +269,23 @@ class AsioAccepts {
   }
 
   void accept_all() {
-    while (const auto stop = begin_accept()) {
-      std::error_code ec;
-      LocalStream client = client_.is_open() ? std::move(client_) : listener_.accept(*stop, ec);
-      if (ec == std::errc::operation_canceled) continue;
-      const auto accept = take();
-      if (!accept) {
-        client_ = std::move(client);  // the last one was cancelled as its client came: it is the next one's
-        continue;
-      }
-      AsioStream accepted = ec ? AsioStream(executor_) : to_asio(std::move(client), executor_, ec);
-      accept->complete(ec, std::move(accepted));
+    while (once_there_is_memory([this] { return accept_one(); })) {
     }
+  }
+
+  /// Whether there may be a next one.
+  bool accept_one() {
+    const auto stop = begin_accept();
+    if (!stop) return false;
+    std::error_code ec;
+    if (!client_.is_open()) client_ = listener_.accept(*stop, ec);
+    if (ec == std::errc::operation_canceled) return true;
+    AsioStream accepted(executor_);
+    const auto accept = take();
+    if (!accept) return true;  // the last one was cancelled as its client came: it is the next one's
+    if (!ec) once_there_is_memory([&] { hand_over(client_, accepted, ec); });
+    accept->complete(ec, std::move(accepted));
+    return true;
   }
 
   asio::any_io_executor executor_;
@@ -253,7 +293,7 @@ class AsioAccepts {
   LocalStream client_;  // of the accepting thread
   std::atomic<Ticket> last_ticket_{0};
   std::mutex mutex_;
-  std::map<Ticket, std::unique_ptr<AsioAccept>> waiting_;
+  std::map<Ticket, std::shared_ptr<AsioAccept>> waiting_;
   stop_source stop_;
   bool is_accepting_ = false;
   asio::thread_pool thread_{1};
@@ -300,7 +340,7 @@ class AsioListener {
         if (const auto waiting = accepts.lock()) waiting->cancel(ticket);
       });
     }
-    accepts_->add(ticket, std::make_unique<detail::AsioAcceptOf<Handler>>(accepts_->executor(), std::move(handler)));
+    accepts_->add(ticket, std::make_shared<detail::AsioAcceptOf<Handler>>(accepts_->executor(), std::move(handler)));
   }
 
   std::shared_ptr<detail::AsioAccepts> accepts_;

@@ -23,7 +23,8 @@ Natives user_natives(std::string_view name) {
   Natives natives;
   const std::vector<std::string> directories = unix_backend::runtime_directories();
   for (const std::string& directory : directories) {
-    const bool is_usable = &directory == &directories.back() || unix_backend::is_good_directory(directory);
+    std::error_code unknown;  // then bind looks again, and reports it
+    const bool is_usable = &directory == &directories.back() || unix_backend::is_good_directory(directory, unknown);
     natives.push_back({fmt::format("{}/{}.sock", directory, name), is_usable});
   }
   return natives;

@@ -42,7 +42,8 @@ std::vector<Target> targets_of(const AddressParts& parts, std::error_code& ec) {
   for (std::size_t i = 0; i < parts.natives.size() && !ec; ++i) {
     const std::string& path = parts.natives[i].text;
     const bool is_last = i + 1 == parts.natives.size();
-    if (!is_last && !is_good_directory(path.substr(0, path.rfind('/')))) continue;
+    // One that could not be looked at may have a listener of this name.
+    if (!is_last && !is_good_directory(path.substr(0, path.rfind('/')), ec)) continue;
     std::error_code problem;
     SocketDirectory directory =
         targets.empty() ? SocketDirectory::make(path, problem) : SocketDirectory::of(path, Operation::bind, problem);

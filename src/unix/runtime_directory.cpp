@@ -77,10 +77,15 @@ std::vector<std::string> runtime_directories() {
   return directories;
 }
 
-bool is_good_directory(const std::string& path) noexcept {
+bool is_good_directory(const std::string& path, std::error_code& ec) noexcept {
   struct stat status {};
-  return look_at(path.c_str(), status) && S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() &&
-         (status.st_mode & others_write) == 0;
+  if (!look_at(path.c_str(), status)) {
+    const bool is_none =
+        errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ELOOP || errno == ENAMETOOLONG;
+    if (!is_none) ec = last_error(Operation::other);
+    return false;
+  }
+  return S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() && (status.st_mode & others_write) == 0;
 }
 
 // Most paths are elsewhere, and told by their first bytes.

@@ -13,8 +13,9 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 std::vector<std::string> runtime_directories();
 
 /// Whether it is a directory, not a link, that is ours and that nobody else can write. Of the fallback, which bind may
-/// have to make, more is asked where it is opened (SocketDirectory).
-bool is_good_directory(const std::string& path) noexcept;
+/// have to make, more is asked where it is opened (SocketDirectory). The error is that of a look that failed, for a
+/// reason other than that there is no such directory for us.
+bool is_good_directory(const std::string& path, std::error_code& ec) noexcept;
 
 /// Whether a path is in `/tmp/localsocket-<uid>`.
 bool is_in_fallback(const std::string& path);

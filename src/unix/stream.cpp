@@ -215,7 +215,8 @@ Stream Stream::connect(LocalAddress& address, const ConnectOptions& options, std
     for (std::size_t i = 0; i < parts.natives.size(); ++i) {
       const NativeAddress& native = parts.natives[i];
       if (native.is_usable != was_usable) continue;
-      if (!was_usable && !is_good_directory(native.text.substr(0, native.text.rfind('/')))) continue;
+      std::error_code unknown;
+      if (!was_usable && !is_good_directory(native.text.substr(0, native.text.rfind('/')), unknown)) continue;
       ec.clear();
       const SocketDirectory directory = SocketDirectory::of(native.text, Operation::connect, ec);
       if (ec && nobody) continue;  // what somebody has put into /tmp is in nobody's way

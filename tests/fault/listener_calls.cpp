@@ -95,11 +95,14 @@ const bool listeners = add_calls({
     {"bind after a dead listener", [] { return bind_with({}, after_a_dead_listener()); }},
     {"bind with every option",
      [] {
+       auto state = std::make_shared<Binding>();
+       state->address = open_address();
        return bind_with({.access = Access::everyone,
                          .backlog = 2,
                          .max_connections = 3,
                          .direction = Direction::client_to_server,
-                         .buffer_size = 4096});
+                         .buffer_size = 4096},
+                        state);
      }},
     {"bind to a live address",
      [] {

@@ -74,8 +74,6 @@ const bool abstract_names = !platform.has_abstract_names || add_calls({
 
 struct Descriptors {
   Ends ends = connected_ends();
-  int sender = ends.client.native_handle();
-  int receiver = ends.server.native_handle();
   std::array<std::byte, 4> buffer{};
   std::size_t sent = 0;
   posix::Received received;
@@ -83,7 +81,7 @@ struct Descriptors {
   /// What was sent and has not come yet, comes now, and with it one descriptor.
   void expect_all() {
     while (received.bytes < sent) {
-      auto more = posix::receive_descriptors(receiver, buffer, 10s);
+      auto more = posix::receive_descriptors(ends.server, buffer, 10s);
       ASSERT_NE(more.bytes, 0U);
       received.bytes += more.bytes;
       received.descriptors.insert(received.descriptors.end(), more.descriptors.begin(), more.descriptors.end());
@@ -101,7 +99,7 @@ const bool descriptors = add_calls({
            std::make_shared<Descriptors>(),
            [](Descriptors& s) {
              std::error_code ec;
-             s.sent = posix::send_descriptors(s.sender, {{STDIN_FILENO}}, bytes_of("ping"), 10s, ec);
+             s.sent = posix::send_descriptors(s.ends.client, {{STDIN_FILENO}}, bytes_of("ping"), 10s, ec);
              return ec;
            },
            [](Descriptors& s, const std::error_code&) { s.expect_all(); });
@@ -109,12 +107,12 @@ const bool descriptors = add_calls({
     {"receive descriptors",
      [] {
        auto state = std::make_shared<Descriptors>();
-       state->sent = posix::send_descriptors(state->sender, {{STDIN_FILENO}}, bytes_of("ping"));
+       state->sent = posix::send_descriptors(state->ends.client, {{STDIN_FILENO}}, bytes_of("ping"));
        return prepared(
            state,
            [](Descriptors& s) {
              std::error_code ec;
-             s.received = posix::receive_descriptors(s.receiver, s.buffer, 10s, ec);
+             s.received = posix::receive_descriptors(s.ends.server, s.buffer, 10s, ec);
              return ec;
            },
            [](Descriptors& s, const std::error_code&) { s.expect_all(); });
