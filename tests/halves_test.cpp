@@ -157,6 +157,21 @@ TEST_P(Halves, ClosingTheReaderEndsACallThatWaits) {
   EXPECT_EQ(read_text(server, 5), "still");
 }
 
+TEST_P(Halves, ClosingTheReaderEndsAReadOfAnExactSizeToo) {
+  server.write_all("par");
+  auto reading = run_async([&] {
+    Bytes bytes(4);
+    std::error_code ec;
+    const std::size_t count = reader.read_exact(bytes, {}, ec);
+    return Outcome{count, ec};
+  });
+  reading.wait_until_blocked(Moment::late);
+  reader.close();
+  const Outcome outcome = reading.result();
+  EXPECT_EQ(outcome.count, 3U);
+  EXPECT_CODE(outcome.ec, Errc::closed);
+}
+
 TEST_P(Halves, ClosingTheWriterEndsACallThatWaits) {
   const Bytes sent = some_bytes(16_MiB);
   auto writing = run_async([&] {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "support/differences.hpp"
+#include "support/handles.hpp"
 #include "support/listening.hpp"
 #include "support/process.hpp"
 #include "support/test.hpp"
@@ -65,6 +66,16 @@ TEST_F(MaxConnections, AClientThatLeavesMakesNoRoomUntilItsStreamIsClosed) {
   expect_full();
   server.close();
   expect_room();
+}
+
+TEST_F(MaxConnections, AClosedStreamThatIsStillReadIsNotOneTooMany) {
+  auto reading = run_async([&] { return text_until_end(server); });
+  reading.wait_until_blocked_for(long_wait);  // it reads in the system by now, and is not woken at once
+  const std::size_t before = open_handles();
+  server.close();
+  expect_room();
+  EXPECT_LE(open_handles(), before - 1) << "neither is open any more: what was closed, and what came";
+  EXPECT_ANY_THROW(reading.result());
 }
 
 TEST_F(MaxConnections, ReleaseGivesBack) {

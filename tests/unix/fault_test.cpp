@@ -295,13 +295,10 @@ TEST(NoPoll, AReadTakesTheByteThatIsThereAndTheOneThatComes) {
               Bytes byte(1);
               ends.server.write_all("x");
               if (read_some(ends.client, byte, 5s).count != 1) return "did not take it";
-              std::thread writing([&] {
-                std::this_thread::sleep_for(long_wait);
-                ends.server.write_all("y");
-              });
-              const Outcome late = read_some(ends.client, byte, 5s);
-              writing.join();
-              return late.count == 1 ? "good" : "did not take the late one";
+              auto late = run_async([&] { return read_some(ends.client, byte, 5s); });
+              late.wait_until_blocked(Moment::late);
+              ends.server.write_all("y");
+              return late.result().count == 1 ? "good" : "did not take the late one";
             }),
             "good");
 }

@@ -130,14 +130,11 @@ TEST(ForkedChild, OfAProcessWithWaitingThreadsMayUseItsCopies) {
   reading.wait_until_blocked_for(long_wait);
   EXPECT_EQ(in_fork([&]() -> std::string {
               Bytes mine(1);
-              std::string seen;
-              std::thread closer([&] {
-                std::this_thread::sleep_for(long_wait);
-                ends.client.close();
-              });
-              const Outcome outcome = read_some(ends.client, mine, 5s);
-              closer.join();
-              return outcome.ec == Errc::closed ? "closed" : outcome.ec.message();
+              auto waiting = run_async([&] { return read_some(ends.client, mine, 5s).ec; });
+              waiting.wait_until_blocked(Moment::late);
+              ends.client.close();
+              const std::error_code ec = waiting.result();
+              return ec == Errc::closed ? "closed" : ec.message();
             }),
             "closed");
   ends.server.write_all("y");
