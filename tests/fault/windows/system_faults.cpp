@@ -28,6 +28,7 @@ const std::vector<Row>& table() {
   static const std::vector<Row> rows{
       {"CancelIoEx", {ERROR_NOT_FOUND}, {}, FALSE, Kind::fails_after},
       {"CancelSynchronousIo", {}, {ERROR_NOT_FOUND}},
+      {"CheckTokenMembership", lacking},
       {"CloseHandle", {}},
       {"ConnectNamedPipe", {ERROR_NO_SYSTEM_RESOURCES}},
       {"CreateEventW", lacking, {}, no_object},
@@ -50,6 +51,7 @@ const std::vector<Row>& table() {
       {"GetSecurityInfo", {}},  // it returns its error
       {"GetTokenInformation", lacking},
       {"ImpersonateNamedPipeClient", {ERROR_CANNOT_IMPERSONATE, ERROR_NO_SYSTEM_RESOURCES}},
+      {"LookupAccountNameW", {ERROR_NONE_MAPPED, ERROR_NOT_ENOUGH_MEMORY}},
       {"OpenProcess", {ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER}, {}, no_object},
       {"OpenProcessToken", {ERROR_ACCESS_DENIED, ERROR_NO_SYSTEM_RESOURCES}},
       {"OpenThreadToken", {ERROR_ACCESS_DENIED, ERROR_CANT_OPEN_ANONYMOUS, ERROR_NO_SYSTEM_RESOURCES}},
