@@ -213,10 +213,9 @@ TEST_F(MachineName, OfRootIsMetByEveryoneAndProvedByItsDirectoryAlone) {
 }
 
 TEST_F(MachineName, OfAServiceThatRootHasHandedTheSocketToIsTrusted) {
-  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  const RawSocket closing = RawSocket::bound_to(address.native());
+  const RawSocket socket = RawSocket::bound_to(address.native());
   ASSERT_EQ(::chmod(address.native().c_str(), 0666), 0);
-  ASSERT_EQ(as_user(user() + 1, [&] { return ::listen(closing.fd(), 8) == 0 ? "listens" : "fails"; }), "listens");
+  ASSERT_EQ(as_user(user() + 1, [&] { return ::listen(socket.fd(), 8) == 0 ? "listens" : "fails"; }), "listens");
   EXPECT_EQ(
       as_user(user(),
               [&] {
@@ -225,7 +224,6 @@ TEST_F(MachineName, OfAServiceThatRootHasHandedTheSocketToIsTrusted) {
                        outcome(connect(LocalAddress::path(address.native()), 0s, {.trust = Trust::privileged}).ec);
               }),
       "success, permission denied, success");
-  ::close(socket);
   ::unlink(address.native().c_str());
 }
 
