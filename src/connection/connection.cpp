@@ -5,15 +5,24 @@
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
-// Runs `step()`, which moves bytes within a call. What the end of a half's direction looks like to a call that was
-// waiting is told as what it is: read_exact has a code for it, and read_some has none.
+namespace {
+
+// What the end of a half's direction looks like to a call that was waiting is told as what it is: read_exact has a code
+// for it, and read_some has none.
+void tell_that_it_was_closed(Operation operation, std::size_t moved, std::error_code& ec) noexcept {
+  const bool was_ended =
+      operation == Operation::read ? (moved == 0 && !ec) || ec == Errc::end_of_stream : ec == std::errc::broken_pipe;
+  if (was_ended) ec = error(operation, Errc::closed);
+}
+
+}  // namespace
+
+// Runs `step()`, which moves bytes within a call.
 template <class Step>
 std::size_t Connection::step(Operation operation, const Gate& gate, std::error_code& ec, Step step) {
   const std::size_t moved = step();
   if (gate.is_closed()) [[unlikely]] {
-    const bool was_ended =
-        operation == Operation::read ? (moved == 0 && !ec) || ec == Errc::end_of_stream : ec == std::errc::broken_pipe;
-    if (was_ended) ec = error(operation, Errc::closed);
+    tell_that_it_was_closed(operation, moved, ec);
   }
   return moved;
 }

@@ -49,14 +49,9 @@ bool Gate::all_wait_but(std::uint32_t calls) noexcept {
   return running_.load() <= waiting + calls;
 }
 
-Interruption Gate::refusal(const Wait& wait) const noexcept {
-  if (const Interruption state = state_.load(); state != Interruption::none) return state;
-  if (wait.stop_token().stop_requested()) return Interruption::canceled;
-  const Clock::rep deadline = deadline_.load(std::memory_order_relaxed);
-  if (deadline == none) [[likely]] {
-    return Interruption::none;
-  }
-  return Clock::now().time_since_epoch().count() >= deadline ? Interruption::timed_out : Interruption::none;
+Interruption Gate::refusal_by_deadline() const noexcept {
+  const bool has_passed = Clock::now().time_since_epoch().count() >= deadline_.load(std::memory_order_relaxed);
+  return has_passed ? Interruption::timed_out : Interruption::none;
 }
 
 void Gate::update() noexcept {

@@ -74,7 +74,11 @@ class Gate {
   const std::atomic<bool>& may_refuse() const noexcept { return may_refuse_; }
   /// Why a call with this Wait must not even be tried, of which only what comes before it counts: a close, a stop
   /// request, or a deadline of the gate that has passed.
-  Interruption refusal(const Wait& wait) const noexcept;
+  Interruption refusal(const Wait& wait) const noexcept {
+    if (const Interruption state = state_.load(); state != Interruption::none) return state;
+    if (wait.stop_token().stop_requested()) return Interruption::canceled;
+    return deadline_.load(std::memory_order_relaxed) == none ? Interruption::none : refusal_by_deadline();
+  }
 
   /// Lets waiting calls look again at what they wait for.
   void wake() noexcept;
@@ -97,6 +101,7 @@ class Gate {
   }
   void start_anew() noexcept;
 
+  Interruption refusal_by_deadline() const noexcept;
   void update() noexcept;    // with the mutex held, after a setting has changed
   void wake_all() noexcept;  // with the mutex held
 
