@@ -15,7 +15,8 @@ struct ProgressSeam {
   static void of_this_thread_takes(localsocket::detail::seams::Step step, Progress& progress) noexcept {
     using Step = localsocket::detail::seams::Step;
     {
-      const std::scoped_lock lock(progress.mutex_);
+      std::unique_lock lock(progress.mutex_);
+      if (step == Step::leaves) progress.changed_.wait(lock, [&] { return !progress.holds_; });
       if (step == Step::enters) ++progress.calls_;
       if (step == Step::leaves) --progress.calls_;
       if (step == Step::waits) ++progress.waits_;
@@ -35,6 +36,14 @@ void Progress::end() {
   {
     const std::scoped_lock lock(mutex_);
     is_over_ = true;
+  }
+  changed_.notify_all();
+}
+
+void Progress::hold(bool holds) {
+  {
+    const std::scoped_lock lock(mutex_);
+    holds_ = holds;
   }
   changed_.notify_all();
 }

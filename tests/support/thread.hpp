@@ -71,6 +71,9 @@ class Progress {
   /// Returns when the thread waits in a call, or has ended.
   void wait_until_blocked(Moment moment, std::uint64_t thread_id);
 
+  /// Keeps the thread inside its call, when that has come to its end, until it is let go.
+  void hold(bool holds);
+
  private:
   friend struct ProgressSeam;
 
@@ -79,6 +82,7 @@ class Progress {
   int calls_ = 0;
   int waits_ = 0;
   bool is_over_ = false;
+  bool holds_ = false;
 };
 
 /// A thread that its destructor waits for: what std::jthread is where a C++ library has it.
@@ -130,6 +134,10 @@ class Async {
 
   /// Returns when it waits in a call, or has ended.
   void wait_until_blocked(Moment moment = Moment::early) { progress_->wait_until_blocked(moment, thread_id_); }
+
+  /// Keeps it inside its call, when that has come to its end, until it is let go.
+  void hold() { progress_->hold(true); }
+  void let_go() { progress_->hold(false); }
 
   /// Returns when it has waited for that time, or has ended: the passing of time is what the test wants here.
   void wait_until_blocked_for(std::chrono::nanoseconds time) {
