@@ -661,7 +661,10 @@ TEST_P(MessageWayTest, CancelEndsAReceiveThatWaitsInsideAMessage) {
   EXPECT_EQ(writing.result(), bytes.size() - half);
 }
 
-class SendInterruptionTest : public MessageStreamTest {};
+class SendInterruptionTest : public MessageStreamTest {
+ protected:
+  void expect_a_batch_interrupted_again_and_again_to_be_sent_once(std::size_t batch_size);
+};
 
 // A message that is larger than any connection takes, ended wherever the connection is full. (At every byte: see
 // unit/message_interruption_test.cpp. How many bytes a socket takes is not defined.)
@@ -717,11 +720,11 @@ TEST_F(SendInterruptionTest, ARestGoesBeforeTheNextMessageWhoeverSendsIt) {
   EXPECT_EQ(text_of(received[1]), "next");
 }
 
-TEST_F(SendInterruptionTest, ABatchInterruptedAgainAndAgainIsSentOnce) {
+void SendInterruptionTest::expect_a_batch_interrupted_again_and_again_to_be_sent_once(std::size_t batch_size) {
   std::vector<Bytes> sent;
   RandomSizes sizes(3000, 6);
   for (int i = 0; i < 2000; ++i) sent.push_back(some_bytes(sizes.next(), static_cast<std::uint64_t>(i)));
-  MessageBatch batch(messages, 20000);
+  MessageBatch batch(messages, batch_size);
   Bytes received;
   Bytes buffer(7001);
   std::error_code ec;
@@ -743,6 +746,15 @@ TEST_F(SendInterruptionTest, ABatchInterruptedAgainAndAgainIsSentOnce) {
   const Bytes rest = read_to_end(raw);
   received.insert(received.end(), rest.begin(), rest.end());
   EXPECT_EQ(unframed(received), sent);
+}
+
+TEST_F(SendInterruptionTest, ABatchInterruptedAgainAndAgainIsSentOnce) {
+  expect_a_batch_interrupted_again_and_again_to_be_sent_once(20000);
+}
+
+// A socket takes a small batch as a whole or not at all; of this one it takes a part, which ends inside a message.
+TEST_F(SendInterruptionTest, ABatchThatIsTakenInPartsIsSentOnce) {
+  expect_a_batch_interrupted_again_and_again_to_be_sent_once(300'000);
 }
 
 // Several at once.

@@ -22,6 +22,7 @@ Prepared bind_with(const ListenOptions& options, std::shared_ptr<Binding> state)
       [options](Binding& s, const std::error_code&) {
         if (!s.listener.is_open()) s.listener = LocalListener::bind(s.address, options);
         if (options.direction == Direction::duplex) expect_meeting(s.listener);
+        EXPECT_CODE(accept(s.listener, moment).ec, std::errc::timed_out) << "an accept ends in time";
       });
 }
 

@@ -174,6 +174,12 @@ TEST(NoDescriptors, AcceptReportsItAndTheListenerGoesOnWorkingWhenThereAreSome) 
   expect_serving(listener);
 }
 
+TEST(NoDescriptors, AnAcceptThatHasNobodyToRefuseWaits) {
+  LocalListener listener = listening();
+  const NoDescriptorsLeft none;
+  EXPECT_CODE(accept(listener, 20ms).ec, std::errc::timed_out);
+}
+
 TEST(NoDescriptors, ALoopOverIncomingGoesOnOnceThereAreSome) {
   LocalListener listener = listening();
   LocalStream client = LocalStream::connect(listener.local_address());
