@@ -19,9 +19,10 @@ Prepared bind_with(const ListenOptions& options, std::shared_ptr<Binding> state)
         EXPECT_EQ(s.listener.is_open(), !ec);
         return ec;
       },
-      [options](Binding& s, const std::error_code&) {
+      [options](Binding& s, const std::error_code& ec) {
         if (!s.listener.is_open()) s.listener = LocalListener::bind(s.address, options);
         if (options.direction == Direction::duplex) expect_meeting(s.listener);
+        if (ec) return;
         EXPECT_CODE(accept(s.listener, moment).ec, std::errc::timed_out) << "an accept ends in time";
       });
 }
