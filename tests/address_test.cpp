@@ -1,4 +1,4 @@
-// LocalAddress: what is an address, what is none, and what the system is given for it (DESIGN 3.1).
+// LocalAddress: what is an address, what is none, and what the system is given for it (docs/design.md, 2).
 #include <algorithm>
 #include <filesystem>
 #include <set>

@@ -1,4 +1,4 @@
-// LocalStream::connect: polling for a listener that is not there yet, or has no room (DESIGN 3.3).
+// LocalStream::connect: polling for a listener that is not there yet, or has no room (docs/design.md, 4).
 #include <optional>
 #include <vector>
 

@@ -1,4 +1,4 @@
-// Direction: which way bytes go, who is refused, and what the end that is left out says (DESIGN 2).
+// Direction: which way bytes go, who is refused, and what the end that is left out says (docs/design.md, 3).
 #include <ostream>
 #include <string>
 #include <utility>

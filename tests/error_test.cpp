@@ -1,5 +1,5 @@
-// Errors: each row of the portable table (DESIGN 3.7), provoked by a real operation, with its native code and its
-// words.
+// Errors: each row of the portable table (docs/design.md, 8), provoked by a real operation, with its native code and
+// its words.
 #include <algorithm>
 #include <functional>
 #include <memory>

@@ -1,4 +1,4 @@
-// LocalListener: owning an address, accepting, closing (DESIGN 3.2).
+// LocalListener: owning an address, accepting, closing (docs/design.md, 3).
 #include <algorithm>
 #include <optional>
 #include <string>

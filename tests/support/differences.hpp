@@ -65,7 +65,7 @@ struct Platform {
   std::string_view connect_call;
   std::string_view close_call;
 
-  // DESIGN 3.7, the columns of native codes
+  // docs/design.md, 8: the columns of native codes
   NativeCodes invalid_address;
   NativeCodes filename_too_long;
   NativeCodes address_in_use;
