@@ -7,6 +7,7 @@
 #include <list>
 #include <new>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,10 +88,12 @@ std::vector<Bytes> unframed(std::span<const std::byte> bytes) {
     std::size_t factor = 1;
     std::size_t used = 0;
     for (bool more = true; more; ++used, factor *= 128) {
+      if (used == bytes.size()) throw std::out_of_range("it ends inside a length");
       const auto byte = std::to_integer<std::size_t>(bytes[used]);
       size += (byte % 128) * factor;
       more = byte >= 128;
     }
+    if (size > bytes.size() - used) throw std::out_of_range("it ends inside a message");
     messages.emplace_back(bytes.begin() + static_cast<std::ptrdiff_t>(used),
                           bytes.begin() + static_cast<std::ptrdiff_t>(used + size));
     bytes = bytes.subspan(used + size);
