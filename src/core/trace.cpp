@@ -50,6 +50,8 @@ bool start_from_environment() {
 
 }  // namespace
 
+void free_trace_in_child() noexcept { new (&hook_mutex.value) std::mutex; }
+
 void report_system_call(std::string_view name, std::string_view arguments, std::string_view result,
                         int error) noexcept {
   const std::lock_guard lock(hook_mutex.value);

@@ -14,9 +14,12 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 #if defined(LOCALSOCKET_NO_TRACE)
 inline constexpr bool is_tracing() noexcept { return false; }
+inline void free_trace_in_child() noexcept {}
 #else
 extern std::atomic<bool> trace_is_on;
 inline bool is_tracing() noexcept { return trace_is_on.load(std::memory_order_relaxed); }
+/// In a child that was just forked: a thread that it does not have may be in the hook.
+void free_trace_in_child() noexcept;
 #endif
 
 void report_system_call(std::string_view name, std::string_view arguments, std::string_view result, int error) noexcept;

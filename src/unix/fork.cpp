@@ -1,5 +1,7 @@
 #include "fork.hpp"
 
+#include "core/trace.hpp"
+
 namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 // All three are plain data, which no destructor ends before the last user at exit.
@@ -16,6 +18,7 @@ void in_parent() noexcept { ::pthread_mutex_unlock(&fork_mutex); }
 
 void in_child() noexcept {
   generation.fetch_add(1, std::memory_order_relaxed);
+  free_trace_in_child();
   UnsharedDescriptor::close_all();
   ::pthread_mutex_unlock(&fork_mutex);
 }
@@ -44,7 +47,7 @@ void UnsharedDescriptor::close() noexcept {
   descriptor_ = Descriptor();
 }
 
-// close(2) alone, untraced: the trace hook's lock may be held by a thread that this process does not have.
+// close(2) alone, untraced: a hook may do what only a process that has all its threads may do.
 void UnsharedDescriptor::close_all() noexcept {
   for (UnsharedDescriptor* each = unshared; each != nullptr; each = each->next_) ::close(each->descriptor_.release());
   unshared = nullptr;

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <future>
 #include <optional>
 #include <string>
 #include <thread>
@@ -139,6 +141,29 @@ TEST(ForkedChild, OfAProcessWithWaitingThreadsMayUseItsCopies) {
             "closed");
   ends.server.write_all("y");
   EXPECT_OUTCOME(reading.result(), 1, success);
+}
+
+TEST(ForkedChild, OfAProcessThatIsInTheTraceHookTracesByItself) {
+  std::promise<void> is_in_hook;
+  std::promise<void> may_leave;
+  std::atomic<bool> is_first{true};
+  const bool can_trace = set_trace_hook([&](const SystemCall&) {
+    if (!is_first.exchange(false)) return;
+    is_in_hook.set_value();
+    may_leave.get_future().wait();
+  });
+  if (!can_trace) GTEST_SKIP() << "built without the trace hook";
+  auto calling = run_async([] { return LocalStream::pair().first.is_open(); });
+  is_in_hook.get_future().wait();
+  EXPECT_EQ(in_fork([]() -> std::string {
+              LocalStream::pair();
+              set_trace_hook({});
+              return "traced";
+            }),
+            "traced");
+  may_leave.set_value();
+  EXPECT_TRUE(calling.result());
+  set_trace_hook({});
 }
 
 // A daemon: the parent binds, forks, releases and goes; the child serves on, and its accepts end as they should.
