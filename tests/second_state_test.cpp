@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -322,7 +321,7 @@ const State states[] = {
        Bytes hello(5);
        s.stream.read_exact(hello);
        auto reading = run_async([&] { return some_of(s.stream); });
-       std::jthread([&s] { s.stream.close(); }).join();
+       Thread([&s] { s.stream.close(); });
        reading.result();
      },
      when_closed},

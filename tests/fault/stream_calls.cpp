@@ -82,14 +82,14 @@ const bool reading = add_calls({
      [] {
        return read_by([](LocalStream& s, In to, auto& ec) {
          const std::array<In, 2> parts{to.first(3), to.subspan(3)};
-         return s.read_some(parts, {10s, std::stop_source().get_token()}, ec);
+         return s.read_some(parts, {10s, stop_source().get_token()}, ec);
        });
      }},
     {"read_some that waits in vain",
      [] {
        return keeps_connected([](Connected& s) {
          Bytes bytes(1);
-         return read_some(s.ends.client, bytes, {moment, std::stop_source().get_token()}).ec;
+         return read_some(s.ends.client, bytes, {moment, stop_source().get_token()}).ec;
        });
      }},
     {"read_some at the end of the stream",
