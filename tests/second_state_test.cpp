@@ -106,6 +106,15 @@ std::string some_of(Reader& reader) {
   return said(count, ec);
 }
 
+template <class Verb>
+std::string write_by(Subject& s, Verb verb) {
+  return s.writing([&](auto& writer) {
+    std::error_code ec;
+    const std::size_t count = verb(writer, ec);
+    return said(count, ec);
+  });
+}
+
 const Call calls[] = {
     {"read_some", &Sayings::read_some,
      [](Subject& s) { return s.reading([](auto& reader) { return some_of(reader); }); }, true},
@@ -123,20 +132,12 @@ const Call calls[] = {
      true},
     {"write_some", &Sayings::write_some,
      [](Subject& s) {
-       return s.writing([](auto& writer) {
-         std::error_code ec;
-         const std::size_t count = writer.write_some(bytes_of("world"), moment, ec);
-         return said(count, ec);
-       });
+       return write_by(s, [](auto& writer, auto& ec) { return writer.write_some(bytes_of("world"), moment, ec); });
      },
      true},
     {"write_all", &Sayings::write_all,
      [](Subject& s) {
-       return s.writing([](auto& writer) {
-         std::error_code ec;
-         const std::size_t count = writer.write_all(bytes_of("world"), moment, ec);
-         return said(count, ec);
-       });
+       return write_by(s, [](auto& writer, auto& ec) { return writer.write_all(bytes_of("world"), moment, ec); });
      },
      true},
     {"available", &Sayings::available,

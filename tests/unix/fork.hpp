@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <string>
+#include <system_error>
 
 namespace localsocket::test {
 
@@ -31,6 +32,15 @@ inline constexpr bool forked_child_may_start_threads = true;
 #else
 inline constexpr bool forked_child_may_start_threads = true;
 #endif
+
+/// How a call of the child ended, in words that its parent can compare.
+inline std::string outcome(const std::error_code& ec) {
+  if (!ec) return "success";
+  if (ec == std::errc::permission_denied) return "permission denied";
+  if (ec == std::errc::address_in_use) return "address in use";
+  if (ec == std::errc::connection_refused) return "nobody";
+  return ec.message();
+}
 
 /// Runs `body` in a forked child and gives what it returned; "threw: …", or "died: …" when it did not return.
 /// The child has this thread only: the body must not wait for another one.

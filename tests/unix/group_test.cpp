@@ -15,11 +15,6 @@
 namespace localsocket::test {
 namespace {
 
-std::string outcome(const std::error_code& ec) {
-  if (!ec) return "success";
-  return ec == std::errc::permission_denied ? "permission denied" : ec.message();
-}
-
 class Group : public ::testing::Test {
  protected:
   void SetUp() override {

@@ -21,14 +21,6 @@ namespace {
 
 constexpr const char* xdg_runtime_dir = "XDG_RUNTIME_DIR";
 
-std::string outcome(const std::error_code& ec) {
-  if (!ec) return "success";
-  if (ec == std::errc::permission_denied) return "permission denied";
-  if (ec == std::errc::address_in_use) return "address in use";
-  if (ec == std::errc::connection_refused) return "nobody";
-  return ec.message();
-}
-
 /// A user with a directory as a login gives it, who runs a test's body in a process of its own.
 class Login : public ::testing::Test {
  protected:
