@@ -157,10 +157,6 @@ class FallbackDirectory : public testing::Test {
       return outcome(test::connect("echo").ec);
     });
   }
-  static std::string outcome(const std::error_code& ec) {
-    if (!ec) return "success";
-    return ec == std::errc::permission_denied ? "permission denied" : ec.message();
-  }
 
   static void expect_refused() {
     EXPECT_EQ(bind(), "permission denied");
