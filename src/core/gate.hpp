@@ -38,6 +38,7 @@ inline constexpr bool has_stop_callback = false;
 #else
 inline constexpr bool has_stop_callback = true;
 #endif
+/// How often a wait that nothing can wake looks whether it has to end.
 inline constexpr std::chrono::milliseconds stop_poll_interval{10};
 
 enum class Interruption : unsigned char { none, closed, unsupported, canceled, would_block, timed_out };

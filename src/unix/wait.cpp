@@ -16,9 +16,8 @@ int to_milliseconds(Clock::duration time) noexcept {
 }  // namespace
 
 bool poll_with_waker(int descriptor, short events, Waker& waker, Clock::duration time) noexcept {
-  // No descriptor was left for a waker: look up as often as a bounded block lasts, so that interruptions act in time
-  // all the same.
-  if (waker.descriptor() == -1) time = std::min<Clock::duration>(time, bounded_block);
+  // No descriptor was left for a waker: look up now and then, so that interruptions act in time all the same.
+  if (waker.descriptor() == -1) time = std::min<Clock::duration>(time, stop_poll_interval);
   pollfd polled[2] = {{descriptor, events, 0}, {waker.descriptor(), POLLIN, 0}};
   const int found = sys("poll", ::poll, static_cast<pollfd*>(polled), nfds_t{2}, to_milliseconds(time));
   if (found < 0 && errno != EINTR) {
