@@ -39,9 +39,8 @@ TEST_P(Allocation, InACall) {
   fails_at(GetParam(), none);
   for (std::size_t n = 1, reached = true; reached; ++n) {
     SCOPED_TRACE("allocation " + std::to_string(n));
-    const Resources before = resources();
-    reached = fails_at(GetParam(), n);
-    EXPECT_EQ(resources(), before);
+    const auto [before, after] = resources_around([&] { reached = fails_at(GetParam(), n); });
+    EXPECT_EQ(after, before);
     if (HasFatalFailure() || n > 1000) return;
   }
 }

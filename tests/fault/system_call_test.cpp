@@ -136,15 +136,15 @@ void run(const CallRow& row, const Plan& plan) {
                                                           : "fails with " + std::to_string(plan.fault.error)) +
                (plan.for_good ? " again and again" : ""));
   const int failures = failures_so_far();
-  const Resources before = resources();
-  {
-    const Prepared prepared = row.prepare();
-    Injection injection(&plan);
-    make(row, injection, prepared);
-  }
-  Resources after = resources();
-  // The next bind finds a dead socket, and takes it away.
-  if (removes_a_file(plan.name)) after.files = before.files;
+  const auto [before, after] = resources_around([&] {
+    {
+      const Prepared prepared = row.prepare();
+      Injection injection(&plan);
+      make(row, injection, prepared);
+    }
+    // The next bind finds a dead socket, and takes it away.
+    if (removes_a_file(plan.name)) remove_files();
+  });
   // What GoogleTest keeps of a failure is memory, too.
   if (failures_so_far() == failures) {
     EXPECT_EQ(after, before);
