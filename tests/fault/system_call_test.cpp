@@ -107,7 +107,8 @@ class Injection {
 
   inline static Injection* current_ = nullptr;
 
-  std::mutex mutex_;
+  // One for all: the C++ runtime may keep a handle for each mutex that threads have had to wait for (differences.hpp).
+  inline static std::mutex mutex_;
   const Plan* plan_;
   std::size_t count_ = 0;
   std::size_t happened_ = 0;
