@@ -5,6 +5,7 @@
 #include "fault/calls.hpp"
 #include "fault/resources.hpp"
 #include "support/test.hpp"
+#include "support/watchdog.hpp"
 
 namespace localsocket::test {
 namespace {
@@ -38,6 +39,7 @@ TEST_P(Allocation, InACall) {
   fails_at(GetParam(), none);  // makes what is made once
   fails_at(GetParam(), none);
   for (std::size_t n = 1, reached = true; reached; ++n) {
+    restart_watchdog();
     SCOPED_TRACE("allocation " + std::to_string(n));
     const auto [before, after] = resources_around([&] { reached = fails_at(GetParam(), n); });
     EXPECT_EQ(after, before);

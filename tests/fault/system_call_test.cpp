@@ -15,6 +15,7 @@
 #include "fault/resources.hpp"
 #include "fault/system_faults.hpp"
 #include "support/test.hpp"
+#include "support/watchdog.hpp"
 
 namespace localsocket::test {
 namespace {
@@ -51,8 +52,11 @@ bool is_documented(std::string_view call, const std::error_code& ec) {
   const auto is_in = [&](const auto& list) {
     return std::any_of(std::begin(list), std::end(list), [&](const auto& one) { return ec == one; });
   };
-  if (call.starts_with("bind") && is_in(documented_for_bind)) return true;
-  if (ec == std::errc::wrong_protocol_type) return call.starts_with("connect") || call == "ChildOutput";
+  const bool may_bind = call.starts_with("bind") || call.starts_with("start");
+  if (may_bind && is_in(documented_for_bind)) return true;
+  if (ec == std::errc::wrong_protocol_type) {
+    return may_bind || call.starts_with("connect") || call == "ChildOutput";
+  }
   return !ec || is_in(documented);
 }
 
@@ -136,6 +140,7 @@ void run(const CallRow& row, const Plan& plan) {
                (plan.fault.kind == Fault::Kind::moves_one ? "moves one byte"
                                                           : "fails with " + std::to_string(plan.fault.error)) +
                (plan.for_good ? " again and again" : ""));
+  restart_watchdog();
   const int failures = failures_so_far();
   const auto [before, after] = resources_around([&] {
     {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -15,7 +16,9 @@ namespace localsocket::test {
 struct Watchdog::Timer {
   Timer(std::string what, std::chrono::seconds limit)
       : thread([this, what = std::move(what), limit] {
-          if (over.wait_for(limit)) return;
+          do {
+            if (over.wait_for(limit)) return;
+          } while (has_restarted.exchange(false));
           std::fprintf(stderr, "\nwatchdog: %s still runs after %lld s\n", what.c_str(),
                        static_cast<long long>(limit.count()));
           std::fflush(nullptr);
@@ -23,6 +26,7 @@ struct Watchdog::Timer {
         }) {}
   ~Timer() { over.set(); }
 
+  std::atomic<bool> has_restarted{false};
   Event over;
   Thread thread;
 };
@@ -32,9 +36,17 @@ Watchdog::Watchdog(std::string what, std::chrono::seconds limit)
 
 Watchdog::~Watchdog() = default;
 
+void Watchdog::restart() { timer_->has_restarted = true; }
+
 namespace {
 
 class TestWatcher : public ::testing::EmptyTestEventListener {
+ public:
+  void restart() {
+    if (watchdog_) watchdog_->restart();
+  }
+
+ private:
   void OnTestStart(const ::testing::TestInfo& test) override {
     watchdog_.emplace(std::string(test.test_suite_name()) + "." + test.name());
   }
@@ -43,9 +55,17 @@ class TestWatcher : public ::testing::EmptyTestEventListener {
   std::optional<Watchdog> watchdog_;
 };
 
+TestWatcher* watcher = nullptr;  // GoogleTest owns it
+
 }  // namespace
 
-// GoogleTest owns the listener.
-void watch_every_test() { ::testing::UnitTest::GetInstance()->listeners().Append(new TestWatcher); }
+void watch_every_test() {
+  watcher = new TestWatcher;
+  ::testing::UnitTest::GetInstance()->listeners().Append(watcher);
+}
+
+void restart_watchdog() {
+  if (watcher != nullptr) watcher->restart();
+}
 
 }  // namespace localsocket::test

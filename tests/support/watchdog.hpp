@@ -15,6 +15,9 @@ class Watchdog {
   explicit Watchdog(std::string what, std::chrono::seconds limit = default_limit);
   ~Watchdog();
 
+  /// Gives what is watched as much time again.
+  void restart();
+
  private:
   struct Timer;
   std::unique_ptr<Timer> timer_;
@@ -22,5 +25,8 @@ class Watchdog {
 
 /// From now on each test of the program has a watchdog.
 void watch_every_test();
+
+/// In a test of many steps, at each of them: the limit is for one step.
+void restart_watchdog();
 
 }  // namespace localsocket::test
