@@ -1,11 +1,12 @@
 // The contract between the portable code and a platform. To port the library, write one backend.
 //
 // A backend is a directory beside unix/ and windows/ with the same files in it. Meson puts one backend on the include
-// path, and its "native.hpp" defines the three names below, which the concepts at the end check:
+// path, and its "native.hpp" defines the names below, which the concepts at the end check:
 //
-//   NativeWaker     wakes one thread that waits (waker.hpp)
-//   NativeStream    one connection (stream.hpp)
-//   NativeListener  one address that clients can connect to (listener.hpp)
+//   NativeWaker      wakes one thread that waits (waker.hpp)
+//   NativeStream     one connection (stream.hpp)
+//   NativeListener   one address that clients can connect to (listener.hpp)
+//   NativeStartLock  keeps other processes from starting a server for an address (start_lock.hpp)
 //
 // "generation.hpp" defines process_generation() and ForkGuard: on which side of a fork this is. The backend also
 // defines the functions declared in errors.hpp (error codes and texts), trace.hpp (the thread's id) and below
@@ -28,6 +29,7 @@
 #include <localsocket/buffers.hpp>
 #include <localsocket/options.hpp>
 #include <localsocket/peer.hpp>
+#include <localsocket/probe.hpp>
 
 #include "core/address_parts.hpp"
 #include "core/gate.hpp"
@@ -53,6 +55,17 @@ std::error_code check_options(const LocalAddress& address, const ListenOptions& 
 
 /// Whether the peer is the user that this process runs as.
 bool is_current_user(const PeerIdentity& peer);
+
+/// Of a process that was found and has not been seen to exit: whether it has by now.
+bool has_exited(const ProcessOfPeer& process, std::error_code& ec) noexcept;
+/// Waits until it has; false when the call ended before, with an error unless the time was over.
+bool wait_for_exit(const ProcessOfPeer& process, Call& call, std::error_code& ec) noexcept;
+
+/// What is at a valid address, without becoming its listener's client.
+Presence presence_at(const LocalAddress& address, std::error_code& ec);
+
+/// Runs a program that goes on without this process, as DetachedProcess promises. No part is empty or has a NUL.
+void start_detached(std::span<const std::string> command, std::error_code& ec);
 
 template <class T>
 concept WakerBackend = requires(T waker, Clock::duration time) {
@@ -89,6 +102,7 @@ concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
   { constant.is_peer_gone(ec) } -> std::same_as<bool>;
   { constant.duplicate(ec) } -> std::same_as<T>;
   { constant.peer(ec) } -> std::same_as<PeerIdentity>;
+  { constant.peer_process(ec) } -> std::same_as<ProcessOfPeer>;
   { stream.close() }
   noexcept;
   { stream.release() }
@@ -111,6 +125,8 @@ concept ListenerBackend = std::movable<T> && std::default_initializable<T> &&
   { T::bind(address, options, ec) } -> std::same_as<T>;  // the address then names the native one that was bound
   { T::adopt(handle, address, ec) } -> std::same_as<T>;
   { listener.accept(call, ec) } -> std::same_as<Stream>;
+  // Whether clients come to it by its address; it is open.
+  { constant.owns_address(ec) } -> std::same_as<bool>;
   // First at close, while accepts may still run: gives the address up where that is a matter of its own.
   { listener.withdraw() }
   noexcept;
@@ -122,11 +138,19 @@ concept ListenerBackend = std::movable<T> && std::default_initializable<T> &&
   noexcept->std::same_as<NativeHandle>;
 };
 
-/// Closes what connect_for_child gave.
+template <class T>
+concept StartLockBackend = requires(T lock, const LocalAddress& address, std::error_code& ec) {
+  T(address, ec);
+  // Whether this process has it now, until `lock` is destroyed; false and no error: another process has. No child has.
+  { lock.try_lock(ec) } -> std::same_as<bool>;
+};
+
+/// Closes what connect_for_child gave, or a process's handle.
 void close_handle(NativeHandle handle) noexcept;
 
 static_assert(WakerBackend<NativeWaker>);
 static_assert(StreamBackend<NativeStream>);
 static_assert(ListenerBackend<NativeListener, NativeStream>);
+static_assert(StartLockBackend<NativeStartLock>);
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

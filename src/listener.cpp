@@ -75,6 +75,15 @@ LocalStream LocalListener::next_incoming(const Wait& wait) {
   return stream;
 }
 
+bool LocalListener::still_owns_address(std::error_code& ec) const {
+  ec.clear();
+  return acceptor_ && acceptor_->owns_address(ec);
+}
+
+bool LocalListener::still_owns_address() const {
+  return detail::or_raise("look at", local_address(), [&](std::error_code& ec) { return still_owns_address(ec); });
+}
+
 void LocalListener::set_accept_deadline(std::optional<Wait::Clock::time_point> deadline) {
   if (acceptor_) acceptor_->accepting().set_deadline(deadline);
 }

@@ -1,6 +1,7 @@
 #include <localsocket/peer.hpp>
 
 #include "backend.hpp"
+#include "core/errors.hpp"
 
 #include <ostream>
 
@@ -19,6 +20,46 @@ std::ostream& operator<<(std::ostream& out, const PeerIdentity& peer) {
   if (peer.group_id) field("gid", *peer.group_id);
   if (!peer.sid.empty()) field("sid", peer.sid);
   return out;
+}
+
+PeerProcess& PeerProcess::operator=(PeerProcess&& other) noexcept {
+  if (this != &other) {
+    PeerProcess old(std::exchange(process_, std::exchange(other.process_, {})));
+  }
+  return *this;
+}
+
+PeerProcess::~PeerProcess() {
+  if (process_.handle != invalid_handle) detail::close_handle(process_.handle);
+}
+
+bool PeerProcess::is_alive(std::error_code& ec) const {
+  ec.clear();
+  if (process_.has_exited) return false;
+  if (process_.id == 0 && process_.handle == invalid_handle) {
+    ec = detail::error(detail::Operation::other, Errc::closed);
+    return false;
+  }
+  return !detail::has_exited(process_, ec) && !ec;
+}
+
+bool PeerProcess::wait_for_exit(const Wait& wait, std::error_code& ec) const {
+  detail::Gate gate;  // nobody else knows it: its Wait alone ends the call
+  detail::Call call(gate, wait);
+  ec = detail::error(detail::Operation::other, call.begin());
+  if (ec) return false;
+  const bool is_alive = this->is_alive(ec);
+  if (ec) return false;
+  return !is_alive || detail::wait_for_exit(process_, call, ec);
+}
+
+bool PeerProcess::is_alive() const {
+  return detail::or_raise("look at a process", LocalAddress(), [&](std::error_code& ec) { return is_alive(ec); });
+}
+
+bool PeerProcess::wait_for_exit(const Wait& wait) const {
+  return detail::or_raise("wait for a process", LocalAddress(),
+                          [&](std::error_code& ec) { return wait_for_exit(wait, ec); });
 }
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI

@@ -278,6 +278,17 @@ PeerIdentity LocalStream::peer() const {
   return or_raise("identify the peer of", [&](std::error_code& ec) { return peer(ec); });
 }
 
+PeerProcess LocalStream::peer_process(Exactness exactness, std::error_code& ec) const {
+  PeerProcess process(call(connection_, &detail::Connection::peer_process, ec));
+  if (ec || exactness == Exactness::best_effort || process.is_exact()) return process;
+  ec = detail::error(Operation::other, std::errc::operation_not_supported);
+  return {};
+}
+
+PeerProcess LocalStream::peer_process(Exactness exactness) const {
+  return or_raise("find the process of the peer of", [&](std::error_code& ec) { return peer_process(exactness, ec); });
+}
+
 LocalStream LocalStream::duplicate(std::error_code& ec) const {
   return LocalStream(call(connection_, &detail::Connection::duplicate, ec));
 }

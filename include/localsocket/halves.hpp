@@ -35,6 +35,10 @@ class LocalReader {
   std::vector<std::byte> read_to_end(std::size_t limit, std::error_code& ec) { return stream_.read_to_end(limit, ec); }
   std::size_t available(std::error_code& ec) const { return stream_.available(ec); }
   PeerIdentity peer(std::error_code& ec) const { return stream_.peer(ec); }
+  PeerProcess peer_process(Exactness exactness, std::error_code& ec) const {
+    return stream_.peer_process(exactness, ec);
+  }
+  PeerProcess peer_process(std::error_code& ec) const { return stream_.peer_process(ec); }
   bool is_peer_gone(std::error_code& ec) const { return stream_.is_peer_gone(ec); }
 
 #if LOCALSOCKET_HAS_EXCEPTIONS
@@ -45,6 +49,9 @@ class LocalReader {
   }
   std::size_t available() const { return stream_.available(); }
   PeerIdentity peer() const { return stream_.peer(); }
+  PeerProcess peer_process(Exactness exactness = Exactness::best_effort) const {
+    return stream_.peer_process(exactness);
+  }
   bool is_peer_gone() const { return stream_.is_peer_gone(); }
 #endif
 
@@ -86,6 +93,10 @@ class LocalWriter {
   bool drain(const Wait& wait, std::error_code& ec) { return stream_.drain(wait, ec); }
   bool drain(std::error_code& ec) { return stream_.drain(ec); }
   PeerIdentity peer(std::error_code& ec) const { return stream_.peer(ec); }
+  PeerProcess peer_process(Exactness exactness, std::error_code& ec) const {
+    return stream_.peer_process(exactness, ec);
+  }
+  PeerProcess peer_process(std::error_code& ec) const { return stream_.peer_process(ec); }
   bool is_peer_gone(std::error_code& ec) const { return stream_.is_peer_gone(ec); }
 
 #if LOCALSOCKET_HAS_EXCEPTIONS
@@ -93,6 +104,9 @@ class LocalWriter {
   std::size_t write_all(const WriteBuffers& from, const Wait& wait = {}) { return stream_.write_all(from, wait); }
   bool drain(const Wait& wait = {}) { return stream_.drain(wait); }
   PeerIdentity peer() const { return stream_.peer(); }
+  PeerProcess peer_process(Exactness exactness = Exactness::best_effort) const {
+    return stream_.peer_process(exactness);
+  }
   bool is_peer_gone() const { return stream_.is_peer_gone(); }
 #endif
 

@@ -68,6 +68,12 @@ class LOCALSOCKET_EXPORT LocalListener {
 
   bool is_open() const noexcept;
 
+  /// Whether clients still come to it by its address. Unix: not when its socket's file has been removed or renamed, or
+  /// another put over it, or its directory has gone; a listener that nobody can get to any more may as well end. Of an
+  /// adopted one: whether the file is there that was when it was adopted. An abstract name and a pipe's cannot be lost.
+  /// One system call, or none. False once it is closed. Errors: those of the file system, such as permission_denied.
+  bool still_owns_address(std::error_code& ec) const;
+
   /// Where it listens; unnamed when closed by a move.
   const LocalAddress& local_address() const noexcept;
 
@@ -91,6 +97,7 @@ class LOCALSOCKET_EXPORT LocalListener {
   // The same calls, which throw std::system_error for the error.
   static LocalListener bind(const LocalAddress& address, const ListenOptions& options = {});
   LocalStream accept(const Wait& wait = {});
+  bool still_owns_address() const;
   static LocalListener adopt(NativeHandle handle, const LocalAddress& address);
 
   /// A range of the clients to come, each accepted when the loop asks for it, waiting anew for each as long as the Wait

@@ -13,6 +13,8 @@
 #include <localsocket/options.hpp>         // IWYU pragma: export
 #include <localsocket/peer.hpp>            // IWYU pragma: export
 #include <localsocket/platform.hpp>        // IWYU pragma: export
+#include <localsocket/probe.hpp>           // IWYU pragma: export
+#include <localsocket/start.hpp>           // IWYU pragma: export
 #include <localsocket/stop_token.hpp>      // IWYU pragma: export
 #include <localsocket/stream.hpp>          // IWYU pragma: export
 #include <localsocket/trace.hpp>           // IWYU pragma: export

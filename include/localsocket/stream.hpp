@@ -190,6 +190,12 @@ class LOCALSOCKET_EXPORT LocalStream {
   /// Who is at the other end. Errors: permission_denied (Windows: another user's process), Errc::closed.
   PeerIdentity peer(std::error_code& ec) const;
 
+  /// The process at the other end. Errors: operation_not_supported (the system does not say, or Exactness::required and
+  /// it does not say exactly), permission_denied (Windows: another user's process), Errc::closed. One that has exited
+  /// is no error: it is not alive.
+  PeerProcess peer_process(Exactness exactness, std::error_code& ec) const;
+  PeerProcess peer_process(std::error_code& ec) const { return peer_process(Exactness::best_effort, ec); }
+
   /// Of an accepted stream the listener's address; else unnamed.
   const LocalAddress& local_address() const noexcept;
 
@@ -233,6 +239,7 @@ class LOCALSOCKET_EXPORT LocalStream {
   static LocalStream reunite(LocalReader&& reader, LocalWriter&& writer);
   bool is_peer_gone() const;
   PeerIdentity peer() const;
+  PeerProcess peer_process(Exactness exactness = Exactness::best_effort) const;
   static LocalStream adopt(NativeHandle handle);
 #endif
 

@@ -50,6 +50,17 @@ std::shared_ptr<Connection> Acceptor::accept_once_there_are_handles(const Wait& 
   return connection;
 }
 
+bool Acceptor::owns_address(std::error_code& ec) {
+  ec.clear();
+  bool owns = false;
+  {
+    const Entry entry(accepting());
+    if (is_open()) owns = native_.owns_address(ec);
+  }
+  close_if_idle();
+  return owns && is_open();
+}
+
 // As with a Connection: who is last, close() or an accept, closes.
 void Acceptor::close_if_idle() noexcept {
   if (accepting().is_closed() && accepting().is_idle()) native_.close();

@@ -34,6 +34,8 @@ class Acceptor {
   /// The same, but too_many_files_open is not the end: it tries again until the call ends.
   std::shared_ptr<Connection> accept_once_there_are_handles(const Wait& wait, std::error_code& ec);
 
+  bool owns_address(std::error_code& ec);
+
   void close() noexcept;
   bool is_open() const noexcept { return !limit_->accepting().is_closed(); }
   NativeHandle handle() const noexcept { return native_.handle(); }

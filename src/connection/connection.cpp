@@ -172,6 +172,12 @@ PeerIdentity Connection::peer(std::error_code& ec) {
   return peer;
 }
 
+ProcessOfPeer Connection::peer_process(std::error_code& ec) {
+  ProcessOfPeer process;
+  run_at_once(Operation::other, any_open_gate(), ec, [&] { process = native_.peer_process(ec); });
+  return process;
+}
+
 NativeHandle Connection::handle() noexcept {
   NativeHandle handle = invalid_handle;
   std::error_code closed;

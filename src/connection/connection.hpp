@@ -60,6 +60,7 @@ class Connection {
   bool is_peer_gone(std::error_code& ec);
   std::shared_ptr<Connection> duplicate(std::error_code& ec);
   PeerIdentity peer(std::error_code& ec);
+  ProcessOfPeer peer_process(std::error_code& ec);
 
   void close() noexcept;
   /// Of one of the two halves, `reads` or the other: ends its direction; the second one closes.

@@ -1,7 +1,7 @@
 #include "listener.hpp"
 
+#include "bind_targets.hpp"
 #include "peer.hpp"
-#include "runtime_directory.hpp"
 #include "system.hpp"
 #include "wait.hpp"
 
@@ -28,32 +28,6 @@ void end_unused_direction(int client, Direction direction) noexcept {
   if (direction == Direction::duplex) return;
   const int unused = direction == Direction::client_to_server ? SHUT_WR : SHUT_RD;
   sys("shutdown", ::shutdown, client, unused);  // it fails for a client that has left, when both have ended (macOS)
-}
-
-struct Target {
-  std::size_t native;
-  BindTarget file;
-};
-
-/// Where an address may be bound: of a user's name the directories that are good, of which the fallback is made only if
-/// there is no other.
-std::vector<Target> targets_of(const AddressParts& parts, std::error_code& ec) {
-  std::vector<Target> targets;
-  for (std::size_t i = 0; i < parts.natives.size() && !ec; ++i) {
-    const std::string& path = parts.natives[i].text;
-    const bool is_last = i + 1 == parts.natives.size();
-    // One that could not be looked at may have a listener of this name.
-    if (!is_last && !is_good_directory(path.substr(0, path.rfind('/')), ec)) continue;
-    std::error_code problem;
-    SocketDirectory directory =
-        targets.empty() ? SocketDirectory::make(path, problem) : SocketDirectory::of(path, Operation::bind, problem);
-    if (!problem) {
-      targets.push_back({i, {path, std::move(directory)}});
-    } else if (targets.empty()) {
-      ec = problem;  // else what somebody has put into /tmp is in nobody's way
-    }
-  }
-  return targets;
 }
 
 void bind_abstract(int socket, const std::string& native, const ListenOptions& options, std::error_code& ec) noexcept {
@@ -96,8 +70,8 @@ Listener Listener::bind(LocalAddress& address, const ListenOptions& options, std
   if (!options.group.empty()) group = group_of(options.group, ec);
   if (ec) return {};
   const bool is_abstract = parts.form == AddressForm::abstract_name;
-  std::vector<Target> targets;
-  if (!is_abstract) targets = targets_of(parts, ec);
+  std::vector<BindTarget> targets;
+  if (!is_abstract) targets = bind_targets_of(parts, ec);
   if (ec) return {};
   Listener listener(open_socket(SOCK_STREAM, ec).release());
   // All that can fail comes before a live listener is replaced.
@@ -110,21 +84,22 @@ Listener Listener::bind(LocalAddress& address, const ListenOptions& options, std
   if (is_abstract) {
     bind_abstract(listener.handle(), address.native(), options, ec);
   } else {
-    std::vector<BindTarget> files;
-    for (Target& target : targets) files.push_back(std::move(target.file));
     std::size_t chosen = 0;
-    listener.file_ = SocketFile::bind(listener.handle(), files, options, group, chosen, ec);
+    listener.file_ = SocketFile::bind(listener.handle(), targets, options, group, chosen, ec);
     AddressAccess::choose(address, targets[chosen].native);
   }
   if (ec) return {};
   return listener;
 }
 
-Listener Listener::adopt(NativeHandle handle, const LocalAddress&, std::error_code& ec) {
+Listener Listener::adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec) {
   ec = check_socket(handle, true);
   if (ec) return {};
+  const bool is_abstract = AddressAccess::parts(address).form == AddressForm::abstract_name;
+  SocketFile file = is_abstract ? SocketFile() : SocketFile::of_others(address.native());  // before the handle is ours
   Listener listener(handle);
   listener.is_adopted_ = true;
+  listener.file_ = std::move(file);
   if (!listener.find_settings() || !listener.make_accept_interruptible()) {
     ec = last_error(Operation::other);
     listener.socket_ = -1;  // still the caller's
@@ -200,6 +175,8 @@ Stream Listener::accept(Call& call, std::error_code& ec) {
   }
   return Stream(accepted.release());
 }
+
+bool Listener::owns_address(std::error_code& ec) const noexcept { return file_.still_has_its_name(ec); }
 
 void Listener::withdraw() noexcept { file_.remove(); }
 

@@ -31,6 +31,7 @@ class Listener {
   static Listener adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec);
 
   Stream accept(Call& call, std::error_code& ec);
+  bool owns_address(std::error_code& ec) const noexcept;
   void withdraw() noexcept;
   void close() noexcept;
   NativeHandle handle() const noexcept { return socket_.load(std::memory_order_relaxed); }
@@ -46,7 +47,7 @@ class Listener {
   bool lets_in(int client) const noexcept;
 
   std::atomic<int> socket_{-1};
-  SocketFile file_;  // nothing for an abstract name, and for a socket that others have bound
+  SocketFile file_;  // nothing for an abstract name
   std::uint32_t maker_ = process_generation();
   bool is_adopted_ = false;
   struct Settings {

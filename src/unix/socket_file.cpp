@@ -1,121 +1,20 @@
 #include "socket_file.hpp"
 
-#include "fork.hpp"
+#include "path_lock.hpp"
+#include "presence.hpp"
 #include "system.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <memory>
-#include <thread>
 #include <utility>
-
-#include <sys/file.h>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 namespace {
 
-using namespace std::chrono_literals;
-
-/// `<directory>/.<file name>.localsocket`. A name that nobody else uses: some programs keep `<path>.lock` locked for as
-/// long as they live.
-std::string lock_path_of(const std::string& path) {
-  const std::size_t name = path.rfind('/') + 1;
-  return path.substr(0, name) + '.' + path.substr(name) + ".localsocket";
-}
-
 bool remove_file(const SocketDirectory& directory, const std::string& path) noexcept {
   return sys("unlinkat", ::unlinkat, directory.descriptor(), directory.name_of(path), 0) == 0;
 }
-
-/// Keeps every other process that uses this library from binding or removing the same path, by a lock on a file beside
-/// it. The lock is held for microseconds, so whoever holds it longer is stopped or foreign, and is not waited for. The
-/// file goes away with the lock; one left by a killed process serves the next.
-class PathLock {
- public:
-  using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::milliseconds longest_wait = 2s;
-
-  /// The descriptor of the directory and the name must live as long as this. If somebody else has the lock until then,
-  /// the error is address_in_use.
-  PathLock(const SocketDirectory& directory, const std::string& path, Clock::time_point give_up_at,
-           std::error_code& ec) noexcept
-      : directory_(directory.descriptor()), name_(directory.name_of(path)) {
-    for (auto pause = shortest_pause;; pause = std::min(2 * pause, longest_pause)) {
-      locked_ = try_lock(ec);
-      if (locked_ || ec) return;
-      if (Clock::now() >= give_up_at) {
-        ec = error(Operation::bind, std::errc::address_in_use);
-        return;
-      }
-      std::this_thread::sleep_for(pause);
-    }
-  }
-  PathLock(const PathLock&) = delete;
-  PathLock& operator=(const PathLock&) = delete;
-  ~PathLock() {
-    std::error_code ignored;
-    if (locked_ && is_still_the_file(ignored)) sys("unlinkat", ::unlinkat, directory_, name_, 0);
-  }
-
- private:
-  static constexpr std::chrono::milliseconds shortest_pause = 1ms;
-  static constexpr std::chrono::milliseconds longest_pause = 20ms;
-
-  // False without an error: somebody else has it, or had it until now and has removed the file, or a signal came.
-  bool try_lock(std::error_code& ec) noexcept {
-    file_.close();
-    if (!open(ec)) return false;
-    if (sys("flock", ::flock, file_.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno != EWOULDBLOCK && errno != EINTR) ec = last_error(Operation::bind);
-      return false;
-    }
-    return is_still_the_file(ec);
-  }
-
-  // Nonblocking, because it may turn out to be a FIFO.
-  bool open(std::error_code& ec) noexcept {
-    const auto create = [](int at, const char* name, int how, mode_t mode) { return ::openat(at, name, how, mode); };
-    constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    struct stat status {};
-    if (!file_.open([&] { return sys("openat", create, directory_, name_, flags, mode_t{0600}); }) ||
-        sys("fstat", ::fstat, file_.get(), &status) != 0) {
-      // EWOULDBLOCK: somebody has a lease on it (open(2)).
-      if (errno == EINTR || errno == EWOULDBLOCK) return false;
-      ec = last_error(Operation::bind);
-      // A symbolic link is nobody's lock; it was put there to lead us elsewhere.
-      const bool is_link = look_at(status) && S_ISLNK(status.st_mode);
-      if (is_link) ec = error(Operation::bind, std::errc::permission_denied);
-    } else if (status.st_uid != ::geteuid()) {
-      ec = error(Operation::bind, std::errc::permission_denied);  // its owner could hold it for ever
-    } else if (!S_ISREG(status.st_mode) || status.st_size != 0) {
-      ec = error(Operation::bind, std::errc::address_in_use);  // somebody's own file, of that very name
-    } else if ((status.st_mode & 0600) != 0600) {
-      sys("fchmod", ::fchmod, file_.get(), mode_t{0600});  // a umask must not keep us from opening it again
-    }
-    return !ec;
-  }
-
-  // Who had the lock before has removed the file: a lock on it excludes nobody who comes now.
-  bool is_still_the_file(std::error_code& ec) const noexcept {
-    struct stat held {};
-    struct stat named {};
-    if (sys("fstat", ::fstat, file_.get(), &held) == 0 && look_at(named)) {
-      return FileId(held) == FileId(named);
-    }
-    if (errno != ENOENT) ec = last_error(Operation::bind);
-    return false;
-  }
-
-  bool look_at(struct stat& status) const noexcept {
-    return sys("fstatat", ::fstatat, directory_, name_, &status, AT_SYMLINK_NOFOLLOW) == 0;
-  }
-
-  const int directory_;
-  const char* const name_;
-  UnsharedDescriptor file_;
-  bool locked_ = false;
-};
 
 /// The name under which a socket is made that cannot be bound by its own: one to be renamed over another, `<path>~`;
 /// and one whose name is too long for an address even by way of its directory.
@@ -131,23 +30,10 @@ bool is_socket(const SocketDirectory& directory, const std::string& path) noexce
   return directory.look_at(path, status) && S_ISSOCK(status.st_mode);
 }
 
-/// Whether it is a socket that no process has open any more, or nothing at all by now. The probe is a datagram socket:
-/// to a live stream socket its connect fails with EPROTOTYPE (connect(2)), so that a listener never sees the probe as a
-/// client; ECONNREFUSED is left for the dead. A socket that is bound and does not listen yet is alive by this, which a
-/// stream probe could not tell.
+/// Whether the name is free, or a socket's that no process has open any more.
 bool is_stale(const SocketDirectory& directory, const std::string& path, std::error_code& ec) {
-  struct stat status {};
-  if (!directory.look_at(path, status)) {
-    if (errno != ENOENT) ec = last_error(Operation::bind);
-    return !ec;
-  }
-  if (!S_ISSOCK(status.st_mode)) return false;
-  const Descriptor probe = open_socket(SOCK_DGRAM, ec);
-  if (ec) return false;
-  const Way way = directory.way_to(path, Operation::bind, ec);
-  if (ec) return false;
-  const SocketAddress to(way.address);
-  return sys("connect", ::connect, probe.get(), to.get(), to.size) != 0 && errno == ECONNREFUSED;
+  const Occupant occupant = occupant_of(directory, path, Operation::bind, ec);
+  return !ec && (occupant == Occupant::nothing || occupant == Occupant::dead_socket);
 }
 
 void bind_to(int socket, const SocketDirectory& directory, const std::string& path, std::error_code& ec) {
@@ -227,7 +113,7 @@ bool give_name(const SocketDirectory& directory, const std::string& made, const 
 std::size_t choose(const std::vector<BindTarget>& targets, Existing existing, std::error_code& ec) {
   std::size_t chosen = 0;
   for (std::size_t i = targets.size(); targets.size() > 1 && i-- > 0;) {
-    const auto& [path, directory] = targets[i];
+    const auto& [native, path, directory] = targets[i];
     const bool is_alive = is_socket(directory, path) && !is_stale(directory, path, ec);
     if (is_alive && !ec && existing != Existing::replace) ec = error(Operation::bind, std::errc::address_in_use);
     if (ec) break;
@@ -271,7 +157,7 @@ SocketFile SocketFile::bind(int socket, std::vector<BindTarget>& targets, const 
 
 // With the lock of its path held.
 void SocketFile::make(int socket, const ListenOptions& options, std::optional<gid_t> group, std::error_code& ec) {
-  const auto& [path, directory] = at_;
+  const auto& [native, path, directory] = at_;
   // To replace a live one, the socket is made ready beside its path and renamed: clients meet the old one or the new
   // one.
   const bool replaces = options.existing == Existing::replace && is_socket(directory, path);
@@ -306,6 +192,23 @@ void SocketFile::open_for_business(int socket, const std::string& made, const Li
   id_ = FileId(status);
   // It was bound by its path: that may be in a directory that was put where ours has been.
   if (!directory.is_still_named()) ec = error(Operation::bind, std::errc::permission_denied);
+}
+
+SocketFile SocketFile::of_others(const std::string& path) {
+  SocketFile file;
+  struct stat status {};
+  file.at_.path = path;
+  if (sys("lstat", ::lstat, path.c_str(), &status) == 0) file.id_ = FileId(status);
+  return file;
+}
+
+// By its whole path, as clients look for it. As long as the socket is open no other file has its number.
+bool SocketFile::still_has_its_name(std::error_code& ec) const noexcept {
+  if (at_.path.empty()) return true;
+  struct stat status {};
+  if (sys("lstat", ::lstat, at_.path.c_str(), &status) == 0) return FileId(status) == id_;
+  if (errno != ENOENT && errno != ENOTDIR) ec = last_error(Operation::other);
+  return false;
 }
 
 void SocketFile::remove() noexcept {

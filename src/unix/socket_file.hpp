@@ -1,6 +1,7 @@
 // The file of a listening socket: made, taken over from the dead, removed, without ever touching somebody else's.
 #pragma once
 
+#include "bind_targets.hpp"
 #include "socket_directory.hpp"
 
 #include <localsocket/options.hpp>
@@ -14,12 +15,6 @@
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
-/// A path that a listener may bind, and its directory.
-struct BindTarget {
-  std::string path;
-  SocketDirectory directory;
-};
-
 class SocketFile {
  public:
   SocketFile() noexcept = default;
@@ -31,6 +26,12 @@ class SocketFile {
   /// Takes two seconds at most, however long somebody else holds a path's lock.
   static SocketFile bind(int socket, std::vector<BindTarget>& targets, const ListenOptions& options,
                          std::optional<gid_t> group, std::size_t& chosen, std::error_code& ec);
+
+  /// The file that is at a path now, which somebody else has made and will remove.
+  static SocketFile of_others(const std::string& path);
+
+  /// Whether its path still is that file's. Also of no file at all, which cannot be lost.
+  bool still_has_its_name(std::error_code& ec) const noexcept;
 
   /// Removes the file if it still is the one that bind made. Once, and never in a child made by fork.
   void remove() noexcept;

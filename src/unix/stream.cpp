@@ -2,6 +2,7 @@
 
 #include "message.hpp"
 #include "peer.hpp"
+#include "process.hpp"
 #include "runtime_directory.hpp"
 #include "socket_directory.hpp"
 #include "system.hpp"
@@ -342,6 +343,8 @@ Stream Stream::duplicate(std::error_code& ec) const noexcept {
 }
 
 PeerIdentity Stream::peer(std::error_code& ec) const noexcept { return peer_of(socket(), ec); }
+
+ProcessOfPeer Stream::peer_process(std::error_code& ec) const noexcept { return process_of_peer(socket(), ec); }
 
 // A child knows nothing of bounded blocks: release() takes the socket time-out off again.
 NativeHandle Stream::connect_for_child(LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {

@@ -74,6 +74,7 @@ class Stream {
   bool is_peer_gone(std::error_code& ec) const noexcept;
   Stream duplicate(std::error_code& ec) const noexcept;
   PeerIdentity peer(std::error_code& ec) const noexcept;
+  ProcessOfPeer peer_process(std::error_code& ec) const noexcept;
   void close() noexcept;
   NativeHandle handle() const noexcept { return socket(); }
   bool share() noexcept;

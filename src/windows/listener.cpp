@@ -288,6 +288,9 @@ Stream Listener::accept(Call& call, std::error_code& ec) {
   }
 }
 
+// As long as there is an instance nobody else can have the name.
+bool Listener::owns_address(std::error_code&) const noexcept { return instances_ && !instances_->is_empty(); }
+
 // At once, although accepts may still wait: no client is to meet a listener that has been closed.
 void Listener::withdraw() noexcept {
   if (instances_) instances_->close(false);

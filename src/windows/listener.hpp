@@ -24,6 +24,7 @@ class Listener {
   static Listener adopt(NativeHandle handle, const LocalAddress& address, std::error_code& ec);
 
   Stream accept(Call& call, std::error_code& ec);
+  bool owns_address(std::error_code& ec) const noexcept;
   void withdraw() noexcept;
   void close() noexcept;
   NativeHandle handle() const noexcept;

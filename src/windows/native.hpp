@@ -1,12 +1,14 @@
-// The Windows backend: what the portable code calls a stream and a listener here. (waker.hpp names the waker.)
+// The Windows backend: what the portable code calls a stream, a listener and a lock here. (waker.hpp names the waker.)
 #pragma once
 
 #include "listener.hpp"
+#include "start_lock.hpp"
 #include "stream.hpp"
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 using NativeStream = windows_backend::Stream;
 using NativeListener = windows_backend::Listener;
+using NativeStartLock = windows_backend::StartLock;
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -3,6 +3,7 @@
 #include "account.hpp"
 #include "overlapped.hpp"
 #include "pipe.hpp"
+#include "process.hpp"
 
 #include "backend.hpp"
 
@@ -178,14 +179,8 @@ bool is_trusted(PSID owner, const Trust& trust, std::error_code& ec) {
 PeerIdentity peer_of(HANDLE pipe, std::error_code& ec) {
   PeerIdentity peer;
   const std::optional<PipeInfo> info = info_of(pipe);
-  ULONG process = 0;
-  const bool known = info && info->is_server_end
-                         ? sys("GetNamedPipeClientProcessId", ::GetNamedPipeClientProcessId, pipe, &process) != FALSE
-                         : sys("GetNamedPipeServerProcessId", ::GetNamedPipeServerProcessId, pipe, &process) != FALSE;
-  if (!known) {
-    ec = last_error(Operation::other);
-    return peer;
-  }
+  const DWORD process = process_id_of_peer(pipe, info, ec);
+  if (ec) return peer;
   peer.process_id = process;
   if (info && info->is_server_end) {
     identify_client(pipe, process, peer, ec);

@@ -3,6 +3,7 @@
 #include "overlapped.hpp"
 #include "peer.hpp"
 #include "pipe.hpp"
+#include "process.hpp"
 #include "system.hpp"
 
 #include "backend.hpp"
@@ -249,5 +250,7 @@ Stream Stream::duplicate(std::error_code& ec) const noexcept {
 }
 
 PeerIdentity Stream::peer(std::error_code& ec) const { return peer_of(handle(), ec); }
+
+ProcessOfPeer Stream::peer_process(std::error_code& ec) const noexcept { return process_of_peer(handle(), ec); }
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

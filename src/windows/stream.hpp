@@ -43,6 +43,7 @@ class Stream {
   bool is_peer_gone(std::error_code& ec) const noexcept;
   Stream duplicate(std::error_code& ec) const noexcept;
   PeerIdentity peer(std::error_code& ec) const;
+  ProcessOfPeer peer_process(std::error_code& ec) const noexcept;
   void close() noexcept;
   NativeHandle handle() const noexcept { return pipe_.load(std::memory_order_relaxed); }
   bool share() noexcept { return false; }

@@ -48,6 +48,7 @@ class NativeStream {
   bool is_peer_gone(std::error_code& ec) const { return not_supported<bool>(ec); }
   NativeStream duplicate(std::error_code& ec) const { return not_supported<NativeStream>(ec); }
   PeerIdentity peer(std::error_code& ec) const { return not_supported<PeerIdentity>(ec); }
+  ProcessOfPeer peer_process(std::error_code& ec) const { return not_supported<ProcessOfPeer>(ec); }
   void close() noexcept {}
   NativeHandle handle() const noexcept { return invalid_handle; }
   NativeHandle release() noexcept { return invalid_handle; }
@@ -64,10 +65,17 @@ class NativeListener {
     return not_supported<NativeListener>(ec);
   }
   NativeStream accept(Call&, std::error_code& ec) { return not_supported<NativeStream>(ec); }
+  bool owns_address(std::error_code& ec) const { return not_supported<bool>(ec); }
   void withdraw() noexcept {}
   void close() noexcept {}
   NativeHandle handle() const noexcept { return invalid_handle; }
   NativeHandle release() noexcept { return invalid_handle; }
+};
+
+class NativeStartLock {
+ public:
+  NativeStartLock(const LocalAddress&, std::error_code& ec) { not_supported(ec); }
+  bool try_lock(std::error_code& ec) { return not_supported<bool>(ec); }
 };
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

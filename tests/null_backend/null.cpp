@@ -13,6 +13,11 @@ bool is_current_user(const PeerIdentity&) { return false; }
 
 void close_handle(NativeHandle) noexcept {}
 
+bool has_exited(const ProcessOfPeer&, std::error_code& ec) noexcept { return not_supported<bool>(ec); }
+bool wait_for_exit(const ProcessOfPeer&, Call&, std::error_code& ec) noexcept { return not_supported<bool>(ec); }
+Presence presence_at(const LocalAddress&, std::error_code& ec) { return not_supported<Presence>(ec); }
+void start_detached(std::span<const std::string>, std::error_code& ec) { not_supported(ec); }
+
 bool has_own_meaning(Operation, int) noexcept { return false; }
 std::error_condition native_condition(Operation, int code) noexcept { return {code, std::generic_category()}; }
 int native_code(Operation, const std::error_condition& condition) noexcept { return condition.value(); }
