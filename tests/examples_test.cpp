@@ -340,5 +340,49 @@ TEST_F(Example, ADaemonIsServedByTheChildAfterTheParentHasGone) {
   expect_serving(next);
 }
 
+// ---- started when there is none
+
+/// The daemon at an address.
+PeerProcess daemon_at(const std::string& address) { return LocalStream::connect(address, 10s).peer_process(); }
+
+TEST_F(Example, ADaemonIsStartedByItsClientsAndEndsWhenIdle) {
+  ChildProcess first = run("on_demand", {address, "2", "one", "two", "one"});
+  EXPECT_THAT(lines_of(first), ElementsAre(StartsWith("one 1"), StartsWith("two 1"), StartsWith("one 2")));
+  EXPECT_EQ(first.wait(), 0);
+  const PeerProcess daemon = daemon_at(address);
+  EXPECT_NE(daemon.process_id(), first.id());
+  ChildProcess second = run("on_demand", {address, "2", "one"});
+  EXPECT_THAT(lines_of(second), ElementsAre(StartsWith("one 3"))) << "the same daemon";
+  EXPECT_TRUE(daemon.wait_for_exit(60s));
+  EXPECT_EQ(probe(address), Presence::nobody);
+}
+
+TEST_F(Example, ManyClientsStartOneDaemon) {
+  constexpr std::size_t size = 8;
+  std::vector<ChildProcess> clients;
+  for (std::size_t i = 0; i < size; ++i) clients.push_back(run("on_demand", {address, "2", "one"}));
+  std::vector<std::string> counts;
+  for (ChildProcess& client : clients) {
+    for (const std::string& line : lines_of(client)) counts.push_back(line.substr(0, 5));
+  }
+  EXPECT_THAT(counts,
+              ::testing::UnorderedElementsAre("one 1", "one 2", "one 3", "one 4", "one 5", "one 6", "one 7", "one 8"));
+  EXPECT_TRUE(daemon_at(address).wait_for_exit(60s));
+}
+
+TEST_F(Example, ASecondInstanceHandsItsArgumentsToTheFirst) {
+  ChildProcess first = run("single_instance", {address, "own"});
+  EXPECT_THAT(first.read_line(), StartsWith("own"));
+  ChildProcess second = run("single_instance", {address, "a b", "c"});
+  EXPECT_EQ(second.wait(), 0);
+  EXPECT_THAT(first.read_line(), StartsWith("a b"));
+  EXPECT_THAT(first.read_line(), StartsWith("c"));
+  first.kill();
+  ChildProcess third = run("single_instance", {address, "next"});
+  EXPECT_THAT(third.read_line(), StartsWith("next")) << "it is the first now";
+  EXPECT_EQ(run("single_instance", {address, "quit"}).wait(), 0);
+  EXPECT_EQ(third.wait(), 0);
+}
+
 }  // namespace
 }  // namespace localsocket::test

@@ -14,6 +14,7 @@ using localsocket::detail::seams::Fault;
 struct Failure {
   std::string_view name;
   Fault fault;
+  unsigned passing;
 };
 
 std::mutex mutex;
@@ -25,6 +26,10 @@ bool inject(const char* name, Fault& fault) noexcept {
     return !failure.name.empty() && failure.name == name;
   });
   if (found == failures.end()) return false;
+  if (found->passing > 0) {
+    --found->passing;
+    return false;
+  }
   fault = found->fault;
   return true;
 }
@@ -35,9 +40,9 @@ Failure* slot_of(std::string_view name) {
 
 }  // namespace
 
-FailingCall::FailingCall(std::string_view name, std::intptr_t result, int error) : name_(name) {
+FailingCall::FailingCall(std::string_view name, std::intptr_t result, int error, unsigned passing) : name_(name) {
   const std::scoped_lock lock(mutex);
-  *slot_of({}) = {name, {Fault::Kind::fails, result, error}};
+  *slot_of({}) = {name, {Fault::Kind::fails, result, error}, passing};
   localsocket::detail::seams::injector = &inject;
 }
 

@@ -54,13 +54,17 @@ const std::vector<Row>& table() {
       {"getpeername", {ENOBUFS, ENOTCONN}},
       {"getsockname", {ENOBUFS}},
       {"getsockopt", {ENOPROTOOPT}},
+      {"fork", {EAGAIN, ENOMEM}},
       {"ioctl", {ENOTTY}},
+      {"kevent", {ENOMEM}},
+      {"kqueue", {EMFILE, ENFILE, ENOMEM}},
       {"linkat", {EACCES, EDQUOT, EEXIST, EIO, ELOOP, EMLINK, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EPERM, EROFS}},
       {"listen", {EADDRINUSE, EOPNOTSUPP}},
       {"lstat", {EIO, ENOMEM}},  // by the rest there is no runtime directory, and its names are in another then
       {"mkdir", {EACCES, EDQUOT, EEXIST, ELOOP, EMLINK, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EROFS}},
       {"open", of_an_open, {EINTR, ENOENT}, Kind::fails, false, of_a_create},
       {"openat", of_an_open, {EINTR, ENOENT}, Kind::fails, false, of_a_create},
+      {"pidfd_open", {EMFILE, ENFILE, ENODEV, ENOMEM}},
       {"pipe", {EMFILE, ENFILE}},
       {"poll", {EINVAL, ENOMEM}, {EINTR}},  // EINVAL: more descriptors than RLIMIT_NOFILE has
       {"read", {EAGAIN}, {EINTR}},          // of an eventfd or a pipe, as write
@@ -77,6 +81,7 @@ const std::vector<Row>& table() {
       {"stat", of_a_path, {ENOENT}},
       {"unlink", {EACCES, EBUSY, EIO, EISDIR, ELOOP, ENOENT, ENOMEM, ENOTDIR, EPERM, EROFS}},
       {"unlinkat", {EACCES, EBUSY, EIO, EISDIR, ELOOP, ENOENT, ENOMEM, ENOTDIR, EPERM, EROFS}},
+      {"waitpid", {ECHILD}, {EINTR}},
       {"write", {EAGAIN}, {EINTR}},
   };
   return rows;
@@ -96,7 +101,7 @@ std::optional<std::vector<SystemFault>> faults_of(std::string_view name, std::st
     if (row.name != name) continue;
     std::vector<SystemFault> faults;
     for (const int error : row.errors) faults.push_back({{row.kind, -1, error}});
-    if (public_call.starts_with("bind")) {
+    if (public_call.starts_with("bind") || public_call.starts_with("start")) {
       for (const int error : row.in_a_bind) faults.push_back({{row.kind, -1, error}});
     }
     for (const int error : row.passing) faults.push_back({{row.kind, -1, error}, true});

@@ -40,6 +40,7 @@ const std::vector<Row>& table() {
        {ERROR_ACCESS_DENIED, ERROR_PIPE_BUSY, ERROR_NOT_ENOUGH_MEMORY, ERROR_NO_SYSTEM_RESOURCES},
        {},
        no_file},
+      {"CreateProcessW", {ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_NOT_ENOUGH_MEMORY}},
       {"CreateThread", lacking, {}, no_object},
       {"DuplicateHandle", lacking},
       {"FlushFileBuffers", {ERROR_BROKEN_PIPE, ERROR_NO_SYSTEM_RESOURCES}},
