@@ -1,6 +1,9 @@
 // bind_or_connect, connect_or_start and DetachedProcess: one server for many clients (docs/design.md, 15).
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <variant>
@@ -9,11 +12,22 @@
 #include "support/listening.hpp"
 #include "support/process.hpp"
 #include "support/test.hpp"
+#include "support/watchdog.hpp"
 
 namespace localsocket::test {
 namespace {
 
 constexpr auto quit = "quit";
+
+/// What tests/race/one_server.sh asks for, or what suits the suite.
+int number_from(const char* variable, int otherwise) {
+  const char* const text = std::getenv(variable);
+  return text != nullptr ? std::atoi(text) : otherwise;
+}
+
+long long in_milliseconds(Clock::duration time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+}
 
 /// Greets each client until one of them says "quit", or nobody comes for long.
 void serve(LocalListener& listener) {
@@ -54,7 +68,7 @@ class Race {
 
   /// In a runner: until all are there.
   static void wait_for_start(const std::string& address) {
-    LocalStream start = LocalStream::connect(address, 10s);
+    LocalStream start = LocalStream::connect(address, 60s);
     read_to_end(start);
   }
 
@@ -67,7 +81,7 @@ class Race {
   std::vector<ChildProcess> runners;
 
  private:
-  LocalListener starting_ = listening({.backlog = 256});
+  LocalListener starting_ = listening();
 };
 
 // bind_or_connect
@@ -144,19 +158,32 @@ CHILD_PROCESS(join_the_race) {
   return 0;
 }
 
-TEST(BindOrConnect, OfManyProcessesOneListensAndTheOthersConnectAlsoWhenItIsKilled) {
-  constexpr int size = 10;
+TEST(BindOrConnect, OfManyProcessesOneListensAndWhenItIsKilledTheNext) {
+  const int size = number_from("RACE_PROCESSES", 10);
+  const int rounds = number_from("RACE_ROUNDS", 3);
   const LocalAddress address = LocalAddress::unique();
-  for (int round = 0; round < 3; ++round) {
+  Clock::duration longest_race{};
+  Clock::duration longest_gap{};
+  for (int round = 0; round < rounds; ++round) {
+    restart_watchdog();
     Race race(size, "join_the_race", {address.text()});
+    const auto start = Clock::now();
     const std::vector<std::string> lines = race.read_lines();
+    longest_race = std::max(longest_race, Clock::now() - start);
     EXPECT_EQ(std::count(lines.begin(), lines.end(), "listener"), 1);
     EXPECT_EQ(std::count(lines.begin(), lines.end(), "hello"), size - 1);
-    // The listener is killed in the midst of it.
+
+    const auto listener = std::find(lines.begin(), lines.end(), "listener") - lines.begin();
+    ASSERT_LT(listener, size);
+    race.runners[static_cast<std::size_t>(listener)].kill();
+    const auto killed = Clock::now();
+    EXPECT_TRUE(std::holds_alternative<LocalListener>(bind_or_connect(address)));
+    longest_gap = std::max(longest_gap, Clock::now() - killed);
   }
-  const auto start = Clock::now();
-  EXPECT_TRUE(std::holds_alternative<LocalListener>(bind_or_connect(address)));
-  EXPECT_LT(Clock::now() - start, 2s * time_factor());
+  EXPECT_LT(longest_gap, 2s * time_factor());
+  std::printf(
+      "bind_or_connect: %d rounds of %d processes; all connected within %lld ms, the next listener after %lld ms\n",
+      rounds, size, in_milliseconds(longest_race), in_milliseconds(longest_gap));
 }
 
 // connect_or_start
@@ -320,7 +347,7 @@ std::ptrdiff_t count_in_output(Race& race, const std::string& line) {
 }
 
 TEST(ConnectOrStart, OfManyProcessesOneStarts) {
-  constexpr int size = 10;
+  const int size = number_from("RACE_PROCESSES", 10);
   const LocalAddress address = LocalAddress::unique();
   Race race(size, "connect_or_start_in_a_race", {address.text(), "works"});
   int starts = 0;
@@ -337,7 +364,7 @@ TEST(ConnectOrStart, OfManyProcessesOneStarts) {
 }
 
 TEST(ConnectOrStart, OfManyProcessesAllEndWithTheErrorOfTheirStart) {
-  constexpr int size = 10;
+  const int size = number_from("RACE_PROCESSES", 10);
   Race race(size, "connect_or_start_in_a_race", {LocalAddress::unique().text(), "fails"});
   EXPECT_EQ(count_in_output(race, "the error of start"), size);
 }
