@@ -148,14 +148,20 @@ TEST(BindOrConnect, ReportsWhatIsNoMatterOfTime) {
 
 CHILD_PROCESS(join_the_race) {
   Race::wait_for_start(args[0]);
-  auto role = bind_or_connect(args[1], 60s);
-  if (auto* const listener = std::get_if<LocalListener>(&role)) {
-    report("listener");
-    serve(*listener);
-  } else {
-    report(read_text(std::get<LocalStream>(role), 5));
+  for (;;) {
+    auto role = bind_or_connect(args[1], 60s);
+    if (auto* const listener = std::get_if<LocalListener>(&role)) {
+      report("listener");
+      serve(*listener);
+      return 0;
+    }
+    Bytes greeting(5);
+    const Outcome read = read_exact(std::get<LocalStream>(role), greeting, 60s);
+    // Wine lets two processes make the first instance; the one that takes its own away again may have had a client.
+    if (read.ec == Errc::end_of_stream && running_under_wine()) continue;
+    report(text_of(greeting));
+    return 0;
   }
-  return 0;
 }
 
 TEST(BindOrConnect, OfManyProcessesOneListensAndWhenItIsKilledTheNext) {

