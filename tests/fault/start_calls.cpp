@@ -83,6 +83,12 @@ const bool questions = add_calls({
 /// Whoever has an address and does not listen is waited for, as what fails again and again seems to be.
 constexpr std::chrono::milliseconds patience{100};
 
+/// Of a listener that could not make ready for more than one client, the one that has left must be taken first.
+void take_who_has_left(LocalListener& listener) {
+  while (accept(listener, 0s).stream.is_open()) {
+  }
+}
+
 /// What bind_or_connect gives when nobody listens, or by its wait for whoever does.
 Prepared bind_or_connect_once(std::shared_ptr<Binding> state) {
   return prepared(
@@ -97,6 +103,7 @@ Prepared bind_or_connect_once(std::shared_ptr<Binding> state) {
       },
       [](Binding& s, const std::error_code&) {
         if (!s.listener.is_open()) s.listener = LocalListener::bind(s.address);
+        take_who_has_left(s.listener);
         expect_meeting(s.listener);
       });
 }
@@ -118,6 +125,7 @@ Prepared start_by(std::shared_ptr<Binding> state) {
       },
       [](Binding& s, const std::error_code&) {
         if (!s.listener.is_open()) s.listener = LocalListener::bind(s.address);
+        take_who_has_left(s.listener);
         expect_meeting(s.listener);
         s.listener.close();
         int calls = 0;
