@@ -43,7 +43,7 @@ void reset_signals() noexcept {
   by_default.sa_handler = SIG_DFL;
   for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &by_default, nullptr);
   sigset_t none;
-  ::sigemptyset(&none);
+  sigemptyset(&none);  // a macro on macOS
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
@@ -79,7 +79,7 @@ class NoSignals {
  public:
   NoSignals() noexcept {
     sigset_t all;
-    ::sigfillset(&all);
+    sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
   NoSignals(const NoSignals&) = delete;
