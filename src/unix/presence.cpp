@@ -65,14 +65,15 @@ Presence presence_at_path(const std::string& path, std::error_code& ec) {
 // that connects is a client. But one that is connected already is refused only after the listener has been looked for
 // (unix_stream_connect() in net/unix/af_unix.c): EISCONN says that there is one, and EAGAIN that it is busy.
 Presence presence_at_abstract(const std::string& name, std::error_code& ec) {
-  const auto [probe, other] = open_socket_pair(ec);
-  if (ec || !set_blocking(probe.get(), false)) {
+  const auto ends = open_socket_pair(ec);
+  const int probe = ends.first.get();
+  if (ec || !set_blocking(probe, false)) {
     if (!ec) ec = last_error(Operation::connect);
     return Presence::nobody;
   }
   const SocketAddress to(name);
   // It always fails.
-  unless_interrupted([&] { return sys("connect", ::connect, probe.get(), to.get(), to.size); });
+  unless_interrupted([&] { return sys("connect", ::connect, probe, to.get(), to.size); });
   if (errno == EISCONN || would_block(errno)) return Presence::listening;
   ec = last_error(Operation::connect);
   const std::optional<Presence> answer = as_answer(ec);

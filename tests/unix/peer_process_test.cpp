@@ -151,15 +151,15 @@ TEST_F(PeerProcessWhoseNumberIsTakenAgain, HasExitedForWhoConnected) {
 
 TEST_F(PeerProcessWhoseNumberIsTakenAgain, HasExitedForAPairAndInAForkedChild) {
   // The pair is the child's, which gives one end of it to this process.
-  auto [ours, theirs] = LocalStream::pair();
+  auto ends = LocalStream::pair();
   Sleeper maker([&] {
     auto [kept, given] = LocalStream::pair();
-    posix::send_descriptors(theirs, std::array{given.native_handle()}, "x");
+    posix::send_descriptors(ends.second, std::array{given.native_handle()}, "x");
     static LocalStream stays;
     stays = std::move(kept);
   });
   std::array<std::byte, 1> byte{};
-  const posix::Received received = posix::receive_descriptors(ours, byte, 10s);
+  const posix::Received received = posix::receive_descriptors(ends.first, byte, 10s);
   ASSERT_EQ(received.descriptors.size(), 1U);
   LocalStream end = LocalStream::adopt(received.descriptors[0]);
   EXPECT_EQ(in_fork([&] { return std::string(end.peer_process().is_alive() ? "alive" : "exited"); }), "alive");
