@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
 #include <random>
 
 namespace localsocket::inline LOCALSOCKET_ABI {

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <variant>
@@ -190,6 +192,45 @@ TEST(BindOrConnect, OfManyProcessesOneListensAndWhenItIsKilledTheNext) {
   std::printf(
       "bind_or_connect: %d rounds of %d processes; all connected within %lld ms, the next listener after %lld ms\n",
       rounds, size, in_milliseconds(longest_race), in_milliseconds(longest_gap));
+}
+
+/// A listener that greets a few clients, or none, and then perhaps ends without a word; its clients try again.
+CHILD_PROCESS(join_the_race_and_perhaps_die) {
+  Race::wait_for_start(args[0]);
+  std::random_device random;
+  for (std::optional<Clock::time_point> died_at;;) {
+    auto role = bind_or_connect(args[1], 60s);
+    const bool is_late = died_at && Clock::now() - *died_at > 2s * time_factor();
+    if (auto* const listener = std::get_if<LocalListener>(&role)) {
+      report(is_late ? "late" : "listener");
+      for (auto greetings = random() % 4; greetings > 0; --greetings) {
+        if (LocalStream client = accept(*listener, 1s).stream; client.is_open()) client.write_all("hello");
+      }
+      if (random() % 2 == 0) std::_Exit(killed_exit_code);
+      serve(*listener);
+      return 0;
+    }
+    Bytes greeting(5);
+    if (read_exact(std::get<LocalStream>(role), greeting, 60s).count == greeting.size()) {
+      report(is_late ? "late" : text_of(greeting));
+      return 0;
+    }
+    died_at = Clock::now();
+  }
+}
+
+TEST(BindOrConnect, OfManyProcessesTheNextListensWhenOneDies) {
+  const int size = number_from("RACE_PROCESSES", 10);
+  const int rounds = number_from("RACE_ROUNDS", 3);
+  for (int round = 0; round < rounds; ++round) {
+    restart_watchdog();
+    const LocalAddress address = LocalAddress::unique();
+    Race race(size, "join_the_race_and_perhaps_die", {address.text()});
+    const std::vector<std::string> lines = race.read_lines();
+    const auto listeners = std::count(lines.begin(), lines.end(), "listener");
+    EXPECT_GE(listeners, 1);
+    EXPECT_EQ(std::count(lines.begin(), lines.end(), "hello"), size - listeners);
+  }
 }
 
 // connect_or_start
