@@ -37,7 +37,7 @@ namespace localsocket::inline LOCALSOCKET_ABI {
 /// | errc::too_many_files_open       | descriptors or handles ran out                                 |
 /// | errc::operation_not_supported   | this platform, this kind of handle, or a sandbox, does not     |
 /// | errc::invalid_argument          | an option out of range                                         |
-/// | errc::no_such_file_or_directory | bind, and the directory of the path does not exist             |
+/// | errc::no_such_file_or_directory | bind: no directory of the path; DetachedProcess: no program    |
 /// | errc::read_only_file_system     | bind, in a directory that cannot be written                    |
 /// | errc::no_space_on_device        | bind, and there is no space for this user's socket file          |
 /// | errc::wrong_protocol_type       | connect, and another kind of socket is there (datagrams)       |

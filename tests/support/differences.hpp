@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <localsocket/error.hpp>
 #include <string_view>
@@ -54,8 +53,6 @@ struct Platform {
   std::string_view printed_newline;         ///< what a program's printf makes of a newline
   std::size_t handles_kept_by_the_runtime;  ///< what the C++ runtime makes as it goes, and never gives back
   bool can_limit_handles;                   ///< a process can be made to run out of descriptors
-
-  std::chrono::milliseconds exit_is_seen_within;  ///< by who waits for the exit of a process
 
   // Tracing: how many system calls a connect takes at most; the one of a read, write, bind, connect and close, and of a
   // read or write of several buffers
@@ -117,7 +114,6 @@ inline constexpr Platform unix_sockets{
     .printed_newline = "\n",
     .handles_kept_by_the_runtime = 0,
     .can_limit_handles = true,
-    .exit_is_seen_within = std::chrono::milliseconds(20),
     .most_calls_of_a_connect = 5,  // open, fstat and close of the fallback directory, socket, connect
     .read_call = "recv",
     .write_call = "send",
@@ -166,7 +162,6 @@ inline constexpr Platform named_pipes{
     .printed_newline = "\r\n",
     .handles_kept_by_the_runtime = 8,  // winpthreads: an event for each std::mutex that was ever contended
     .can_limit_handles = false,
-    .exit_is_seen_within = std::chrono::milliseconds(100),
     .most_calls_of_a_connect = 3,  // CreateFileW, GetNamedPipeInfo, GetSecurityInfo: whose it is
     .read_call = "ReadFile",
     .write_call = "WriteFile",
