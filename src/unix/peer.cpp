@@ -110,8 +110,8 @@ gid_t group_of(const std::string& name, std::error_code& ec) {
   return number.value_or(0);
 }
 
-// The credentials are those of the moment of connect or listen (SO_PEERCRED in unix(7), LOCAL_PEERPID in macOS's
-// sys/un.h).
+// The credentials are those of the moment of connect or listen (SO_PEERCRED in unix(7)); but macOS's LOCAL_PEERPID is
+// the process that used the other end last (uipc_ctloutput() in xnu's uipc_usrreq.c).
 PeerIdentity peer_of(int socket, std::error_code& ec) noexcept {
   PeerIdentity peer;
 #if defined(__linux__)
