@@ -99,9 +99,11 @@ inline LocalStream connect_or_start(const LocalAddress& address, const Starter& 
 
 /// A Starter: a program that goes on by itself. It has no terminal or console and none of this process's descriptors or
 /// handles: its standard streams lead nowhere. It is in a session of its own (Unix), or has no window and is in no job
-/// of this process where that job allows it (Windows), so that it outlives whoever started it. On Unix it is no child
-/// of this process, its signals are as a new program expects them, and neither SIGCHLD nor a zombie is left behind. It
-/// has the environment, the working directory and the umask of this process.
+/// of this process where that job allows it (Windows), so that it outlives whoever started it. It has the environment,
+/// the working directory and the umask of this process, and its signals are as a new program expects them.
+///
+/// On Unix it is no child of this process and leaves it no zombie. What starts it is a child, for a moment: a handler
+/// of SIGCHLD is called, and whoever waits for any child at that moment may get that one.
 struct LOCALSOCKET_EXPORT DetachedProcess {
   /// The program and its arguments, in UTF-8 on Windows. A program without a slash is searched for as the system's
   /// shell would.
