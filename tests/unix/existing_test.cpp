@@ -17,6 +17,7 @@
 #include "support/listening.hpp"
 #include "support/process.hpp"
 #include "support/test.hpp"
+#include "support/watchdog.hpp"
 #include "unix/files.hpp"
 #include "unix/raw_socket.hpp"
 
@@ -248,6 +249,7 @@ TEST_F(KilledServers, ManyInARowNeverLeaveTwoOwnersNorAnAddressThatNobodyCanHave
   std::random_device seed;
   std::mt19937 random(seed());
   for (int round = 0; round < rounds; ++round) {
+    restart_watchdog();
     SCOPED_TRACE("round " + std::to_string(round));
     const std::size_t server = owner();
     ASSERT_LT(server, children.size());
