@@ -33,13 +33,13 @@ PeerProcess::~PeerProcess() {
   if (process_.handle != invalid_handle) detail::close_handle(process_.handle);
 }
 
+bool PeerProcess::is_none() const noexcept {
+  return process_.id == 0 && process_.handle == invalid_handle && !process_.has_exited;
+}
+
 bool PeerProcess::is_alive(std::error_code& ec) const {
-  ec.clear();
-  if (process_.has_exited) return false;
-  if (process_.id == 0 && process_.handle == invalid_handle) {
-    ec = detail::error(detail::Operation::other, Errc::closed);
-    return false;
-  }
+  ec = is_none() ? detail::error(detail::Operation::other, Errc::closed) : std::error_code();
+  if (ec || process_.has_exited) return false;
   return !detail::has_exited(process_, ec) && !ec;
 }
 
@@ -47,10 +47,9 @@ bool PeerProcess::wait_for_exit(const Wait& wait, std::error_code& ec) const {
   detail::Gate gate;  // nobody else knows it: its Wait alone ends the call
   detail::Call call(gate, wait);
   ec = detail::error(detail::Operation::other, call.begin());
+  if (!ec && is_none()) ec = detail::error(detail::Operation::other, Errc::closed);
   if (ec) return false;
-  const bool is_alive = this->is_alive(ec);
-  if (ec) return false;
-  return !is_alive || detail::wait_for_exit(process_, call, ec);
+  return process_.has_exited || detail::wait_for_exit(process_, call, ec);
 }
 
 bool PeerProcess::is_alive() const {

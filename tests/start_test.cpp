@@ -385,35 +385,30 @@ CHILD_PROCESS(connect_or_start_in_a_race) {
   return 0;
 }
 
-std::ptrdiff_t count_in_output(Race& race, const std::string& line) {
-  std::ptrdiff_t count = 0;
+/// Until each has ended.
+std::vector<std::string> all_lines(Race& race) {
+  std::vector<std::string> lines;
   for (ChildProcess& runner : race.runners) {
-    for (std::string read = runner.read_line(); !read.empty(); read = runner.read_line()) count += read == line ? 1 : 0;
+    for (std::string line = runner.read_line(); !line.empty(); line = runner.read_line()) lines.push_back(line);
   }
-  return count;
+  return lines;
 }
 
 TEST(ConnectOrStart, OfManyProcessesOneStarts) {
   const int size = number_from("RACE_PROCESSES", 10);
   const LocalAddress address = LocalAddress::unique();
   Race race(size, "connect_or_start_in_a_race", {address.text(), "works"});
-  int starts = 0;
-  int greetings = 0;
-  for (ChildProcess& runner : race.runners) {
-    for (std::string line = runner.read_line(); !line.empty(); line = runner.read_line()) {
-      starts += line == "start" ? 1 : 0;
-      greetings += line == "hello" ? 1 : 0;
-    }
-  }
-  EXPECT_EQ(starts, 1);
-  EXPECT_EQ(greetings, size);
+  const std::vector<std::string> lines = all_lines(race);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "start"), 1);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "hello"), size);
   tell_to_quit(address);
 }
 
 TEST(ConnectOrStart, OfManyProcessesAllEndWithTheErrorOfTheirStart) {
   const int size = number_from("RACE_PROCESSES", 10);
   Race race(size, "connect_or_start_in_a_race", {LocalAddress::unique().text(), "fails"});
-  EXPECT_EQ(count_in_output(race, "the error of start"), size);
+  const std::vector<std::string> lines = all_lines(race);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "the error of start"), size);
 }
 
 // DetachedProcess

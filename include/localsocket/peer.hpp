@@ -106,6 +106,7 @@ class LOCALSOCKET_EXPORT PeerProcess {
  private:
   friend class LocalStream;
   explicit PeerProcess(const detail::ProcessOfPeer& process) noexcept : process_(process) {}
+  bool is_none() const noexcept;
 
   detail::ProcessOfPeer process_;
 };

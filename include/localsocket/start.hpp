@@ -23,7 +23,7 @@ namespace localsocket::inline LOCALSOCKET_ABI {
 /// How long bind_or_connect() and connect_or_start() go on trying unless told otherwise.
 inline constexpr std::chrono::milliseconds default_start_timeout{10'000};
 
-/// The listener, if nobody listens; else a connection to whoever does. Of any number of processes that call this at
+/// A listener, if nobody listens yet; else a connection to the one there is. Of many processes that call this at
 /// once one gets the listener, and all others connect to it; when it dies, the next one that calls gets the address.
 ///
 ///     auto role = bind_or_connect("app");

@@ -12,7 +12,7 @@ std::vector<BindTarget> bind_targets_of(const AddressParts& parts, std::error_co
     const std::string& path = parts.natives[i].text;
     const bool is_last = i + 1 == parts.natives.size();
     // One that could not be looked at may have a listener of this name.
-    if (!is_last && !is_good_directory(path.substr(0, path.rfind('/')), ec)) continue;
+    if (!is_last && !is_good_directory(directory_of(path), ec)) continue;
     std::error_code problem;
     SocketDirectory directory =
         targets.empty() ? SocketDirectory::make(path, problem) : SocketDirectory::of(path, Operation::bind, problem);

@@ -21,7 +21,7 @@ std::string lock_path_of(const std::string& path, const char* suffix = "");
 class PathLock {
  public:
   using Clock = std::chrono::steady_clock;
-  /// For who holds it for microseconds: whoever has it longer is stopped or foreign, and is not waited for.
+  /// The lock is held for microseconds: a holder that keeps it longer is stopped or foreign, and is not waited for.
   static constexpr std::chrono::milliseconds longest_wait{2000};
   /// For a single attempt.
   static constexpr Clock::time_point at_once = Clock::time_point::min();

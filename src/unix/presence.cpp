@@ -91,7 +91,7 @@ Presence presence_at(const LocalAddress& address, std::error_code& ec) {
   if (parts.form == AddressForm::abstract_name) return presence_at_abstract(address.native(), ec);
   Presence best = Presence::nobody;
   for (const NativeAddress& native : parts.natives) {
-    if (parts.natives.size() > 1 && !is_good_directory(native.text.substr(0, native.text.rfind('/')), ec)) {
+    if (parts.natives.size() > 1 && !is_good_directory(directory_of(native.text), ec)) {
       if (ec) return best;
       continue;
     }

@@ -89,7 +89,7 @@ bool says_exited(int queue, std::error_code&) noexcept { return is_ready_now(que
 
 #endif
 
-/// For as long as a look or a wait takes, where the process has no descriptor of its own.
+/// A process by its own descriptor, or else by one that is opened by its number.
 class Watched {
  public:
   Watched(const ProcessOfPeer& process, std::error_code& ec) noexcept : descriptor_(process.handle) {
@@ -101,6 +101,8 @@ class Watched {
   }
 
   int descriptor() const noexcept { return descriptor_; }
+  int release() noexcept { return opened_.release(); }
+  bool is_gone() const noexcept { return has_exited_; }
   bool has_exited(std::error_code& ec) const noexcept { return has_exited_ || (!ec && says_exited(descriptor_, ec)); }
 
  private:
@@ -120,9 +122,8 @@ ProcessOfPeer process_of_peer(int socket, std::error_code& ec) noexcept {
     return process;
   }
 #if defined(__linux__)
-  Descriptor opened = open_process(process.id);
-  process.has_exited = !opened.is_open() && errno == ESRCH;
-  if (!opened.is_open() && !process.has_exited) ec = last_error(Operation::other);
+  Watched opened(process, ec);
+  process.has_exited = opened.is_gone();
   process.handle = opened.release();
 #endif
   return process;

@@ -12,6 +12,9 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 /// The directories of this user's names, the best first; the last one is the fallback in /tmp.
 std::vector<std::string> runtime_directories();
 
+/// Of an absolute path.
+inline std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
 /// Whether it is a directory, not a link, that is ours and that nobody else can write. Of the fallback, which bind may
 /// have to make, more is asked where it is opened (SocketDirectory). The error is that of a look that failed, for a
 /// reason other than that there is no such directory for us.

@@ -70,7 +70,7 @@ SocketDirectory SocketDirectory::of(const std::string& path, Operation operation
 
 SocketDirectory SocketDirectory::make(const std::string& path, std::error_code& ec) {
   if (is_in_fallback(path)) {
-    const std::string directory = path.substr(0, path.rfind('/'));
+    const std::string directory = directory_of(path);
     if (sys("mkdir", ::mkdir, directory.c_str(), mode_t{S_IRWXU}) != 0 && errno != EEXIST) {
       ec = last_error(Operation::bind);
       return {};

@@ -217,7 +217,7 @@ Stream Stream::connect(LocalAddress& address, const ConnectOptions& options, std
       const NativeAddress& native = parts.natives[i];
       if (native.is_usable != was_usable) continue;
       std::error_code unknown;
-      if (!was_usable && !is_good_directory(native.text.substr(0, native.text.rfind('/')), unknown)) continue;
+      if (!was_usable && !is_good_directory(directory_of(native.text), unknown)) continue;
       ec.clear();
       const SocketDirectory directory = SocketDirectory::of(native.text, Operation::connect, ec);
       if (ec && nobody) continue;  // what somebody has put into /tmp is in nobody's way

@@ -25,8 +25,7 @@ inline std::ostream& operator<<(std::ostream& out, const Resources& resources) {
 Resources resources();
 
 /// What is in use before a step and after it. A handle that the C++ runtime keeps for a mutex, where it does
-/// (differences.hpp), it does not keep eight times in a row; one that the library loses it loses each
-/// time.
+/// (differences.hpp), it does not keep eight times in a row; one that the library loses, it loses each time.
 template <class Step>
 std::pair<Resources, Resources> resources_around(Step step) {
   for (int attempts_left = platform.handles_kept_by_the_runtime == 0 ? 1 : 8;; --attempts_left) {

@@ -5,7 +5,10 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "support/differences.hpp"
 #include "support/failing_call.hpp"
@@ -71,7 +74,6 @@ TEST_F(ProbeOfAPath, LongerThanASocketsAddressIsFoundAsWell) {
 
 TEST(ProbeOfAName, LooksInEachDirectory) {
   const TemporaryDirectory first;
-  const TemporaryDirectory second;
   const LocalAddress name = LocalAddress::unique();
   std::optional<LocalAddress> elsewhere;
   {
