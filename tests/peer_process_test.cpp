@@ -11,26 +11,11 @@
 namespace localsocket::test {
 namespace {
 
-CHILD_PROCESS(connect_and_stay) {
-  LocalStream stream = LocalStream::connect(args[0], 10s);
-  report("connected");
-  read_to_end(stream);
-  return 0;
-}
-
-CHILD_PROCESS(listen_and_stay) {
-  LocalListener listener = LocalListener::bind(args[0]);
-  report("listening");
-  LocalStream stream = listener.accept();
-  read_to_end(stream);
-  return 0;
-}
-
-/// A child at the other end.
+/// A child at the other end; peer_test.cpp has what the children do.
 class PeerProcessOfAChild : public ::testing::Test {
  protected:
   LocalListener listener = listening();
-  ChildProcess child = spawn("connect_and_stay", {listener.local_address().text()});
+  ChildProcess child = spawn("report_own_peer", {listener.local_address().text()});
   LocalStream server = listener.accept(10s);
 };
 
@@ -70,7 +55,7 @@ TEST_F(PeerProcessOfAChild, OutlivesTheStream) {
 
 TEST(PeerProcess, OfAClientIsTheOneThatListens) {
   const std::string address = LocalAddress::unique().text();
-  ChildProcess child = spawn("listen_and_stay", {address});
+  ChildProcess child = spawn("serve_one_client", {address});
   ASSERT_EQ(child.read_line(), "listening");
   LocalStream client = LocalStream::connect(address, 10s);
   const PeerProcess process = client.peer_process();

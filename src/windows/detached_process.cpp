@@ -32,14 +32,17 @@ class InheritNothing {
     nowhere_ = Handle(sys("CreateFileW", ::CreateFileW, LPCWSTR{L"NUL"}, DWORD{GENERIC_READ | GENERIC_WRITE},
                           DWORD{FILE_SHARE_READ | FILE_SHARE_WRITE}, &inheritable, DWORD{OPEN_EXISTING}, DWORD{0},
                           HANDLE{nullptr}));
+    if (!nowhere_.is_open()) {
+      ec = last_error(Operation::other);
+      return;
+    }
     inherited_ = nowhere_.get();
     SIZE_T size = 0;
     ::InitializeProcThreadAttributeList(nullptr, 1, 0, &size);  // says the size, and fails
     memory_ = std::make_unique<std::byte[]>(size);
     has_list_ = ::InitializeProcThreadAttributeList(list(), 1, 0, &size) != FALSE;
-    const bool is_ready = nowhere_.is_open() && has_list_ &&
-                          ::UpdateProcThreadAttribute(list(), 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, &inherited_,
-                                                      sizeof inherited_, nullptr, nullptr);
+    const bool is_ready = has_list_ && ::UpdateProcThreadAttribute(list(), 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
+                                                                   &inherited_, sizeof inherited_, nullptr, nullptr);
     if (!is_ready) ec = last_error(Operation::other);
   }
   InheritNothing(const InheritNothing&) = delete;
@@ -61,7 +64,7 @@ class InheritNothing {
   LPPROC_THREAD_ATTRIBUTE_LIST list() noexcept { return reinterpret_cast<LPPROC_THREAD_ATTRIBUTE_LIST>(memory_.get()); }
 
   Handle nowhere_;
-  HANDLE inherited_;
+  HANDLE inherited_ = nullptr;
   std::unique_ptr<std::byte[]> memory_;
   bool has_list_ = false;
 };

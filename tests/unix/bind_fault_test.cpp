@@ -23,10 +23,8 @@
 namespace localsocket::test {
 namespace {
 
-class BindFault : public ::testing::Test {
+class BindFault : public PathTest {
  protected:
-  const TemporaryDirectory directory;
-  const std::string path = directory / "echo.sock";
   const std::string lock = directory / ".echo.sock.localsocket";
 };
 

@@ -24,11 +24,8 @@
 namespace localsocket::test {
 namespace {
 
-class ExistingAddress : public ::testing::Test {
+class ExistingAddress : public PathTest {
  protected:
-  const TemporaryDirectory directory;
-  const std::string path = directory / "echo.sock";
-
   std::vector<std::string> files() const {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {

@@ -37,6 +37,13 @@ class TemporaryDirectory {
   std::string path_;
 };
 
+/// A fixture with a path that nobody else has.
+class PathTest : public ::testing::Test {
+ protected:
+  const TemporaryDirectory directory;
+  const std::string path = directory / "echo.sock";
+};
+
 /// Sets (or with nothing unsets) an environment variable until the end of the scope.
 class Environment {
  public:

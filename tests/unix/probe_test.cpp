@@ -22,11 +22,7 @@
 namespace localsocket::test {
 namespace {
 
-class ProbeOfAPath : public ::testing::Test {
- protected:
-  const TemporaryDirectory directory;
-  const std::string path = directory / "s";
-};
+class ProbeOfAPath : public PathTest {};
 
 TEST_F(ProbeOfAPath, ThatIsAPlainFileOrADirectoryIsNobody) {
   std::ofstream(path) << "text";
@@ -104,7 +100,7 @@ TEST(ProbeOfAnAbstractName, TellsWhetherSomebodyListensAndIsNoClient) {
 
 #endif
 
-class StillOwnsAPath : public ProbeOfAPath {
+class StillOwnsAPath : public PathTest {
  protected:
   LocalListener listener = LocalListener::bind(path);
 };

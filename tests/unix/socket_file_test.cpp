@@ -21,11 +21,8 @@
 namespace localsocket::test {
 namespace {
 
-class SocketFile : public ::testing::Test {
+class SocketFile : public PathTest {
  protected:
-  const TemporaryDirectory directory;
-  const std::string path = directory / "echo.sock";
-
   /// A socket that nobody has open any more.
   void leave_stale_socket() const {
     RawSocket::listening_at(path);

@@ -147,11 +147,7 @@ TEST(DetachedProcessOfUnix, OutlivesTheTerminal) {
 
 // connect_or_start
 
-class StartLock : public ::testing::Test {
- protected:
-  const TemporaryDirectory directory;
-  const std::string path = directory / "s";
-};
+class StartLock : public PathTest {};
 
 TEST_F(StartLock, DiesWithItsHolder) {
   int ends[2];
