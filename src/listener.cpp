@@ -1,14 +1,12 @@
 #include <localsocket/listener.hpp>
 
 #include "connection/acceptor.hpp"
-#include "core/never_destroyed.hpp"
+#include "core/address_parts.hpp"
 
 namespace localsocket::inline LOCALSOCKET_ABI {
 namespace {
 
 using detail::Operation;
-
-constinit const detail::NeverDestroyed<LocalAddress> unnamed;
 
 std::error_code check(const LocalAddress& address, const ListenOptions& options) {
   if (const std::error_code malformed = address.error()) return malformed;
@@ -95,7 +93,7 @@ void LocalListener::close() noexcept {
 bool LocalListener::is_open() const noexcept { return acceptor_ && acceptor_->is_open(); }
 
 const LocalAddress& LocalListener::local_address() const noexcept {
-  return acceptor_ ? acceptor_->address() : unnamed.value;
+  return acceptor_ ? acceptor_->address() : detail::unnamed.value;
 }
 
 NativeHandle LocalListener::native_handle() const noexcept { return acceptor_ ? acceptor_->handle() : invalid_handle; }

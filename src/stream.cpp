@@ -2,6 +2,7 @@
 
 #include "connection/connect_retry.hpp"
 #include "connection/connection.hpp"
+#include "core/address_parts.hpp"
 #include "core/stream_call.hpp"
 
 #include <algorithm>
@@ -71,8 +72,6 @@ namespace {
 
 using detail::Operation;
 
-const LocalAddress unnamed;
-
 /// Calls a member of the connection, if there is one.
 template <class Result, class... Parameters, class... Arguments>
 Result call(const std::shared_ptr<detail::Connection>& connection,
@@ -135,7 +134,7 @@ std::pair<LocalStream, LocalStream> LocalStream::pair(std::error_code& ec) {
 }
 
 std::pair<LocalStream, LocalStream> LocalStream::pair() {
-  return detail::or_raise("pair", unnamed, [](std::error_code& ec) { return pair(ec); });
+  return detail::or_raise("pair", detail::unnamed.value, [](std::error_code& ec) { return pair(ec); });
 }
 
 // Reading and writing: the work is the Connection's.
@@ -300,11 +299,11 @@ LocalStream LocalStream::duplicate() const {
 bool LocalStream::is_open() const noexcept { return connection_ && connection_->is_open(); }
 
 const LocalAddress& LocalStream::local_address() const noexcept {
-  return connection_ ? connection_->local_address() : unnamed;
+  return connection_ ? connection_->local_address() : detail::unnamed.value;
 }
 
 const LocalAddress& LocalStream::peer_address() const noexcept {
-  return connection_ ? connection_->peer_address() : unnamed;
+  return connection_ ? connection_->peer_address() : detail::unnamed.value;
 }
 
 const LocalAddress& LocalStream::name() const noexcept {
@@ -325,7 +324,8 @@ LocalStream LocalStream::adopt(NativeHandle handle, std::error_code& ec) {
 }
 
 LocalStream LocalStream::adopt(NativeHandle handle) {
-  return detail::or_raise("adopt a stream", unnamed, [&](std::error_code& ec) { return adopt(handle, ec); });
+  return detail::or_raise("adopt a stream", detail::unnamed.value,
+                          [&](std::error_code& ec) { return adopt(handle, ec); });
 }
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI

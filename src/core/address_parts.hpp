@@ -4,6 +4,8 @@
 #include <localsocket/address.hpp>
 #include <localsocket/options.hpp>
 
+#include "never_destroyed.hpp"
+
 #include <cstddef>
 #include <string>
 #include <system_error>
@@ -45,6 +47,9 @@ struct AddressAccess {
   /// Has native() name that one from now on: the one that was used.
   static void choose(LocalAddress& valid, std::size_t native) noexcept { valid.chosen_ = native; }
 };
+
+/// The address of what has none.
+inline constinit const NeverDestroyed<LocalAddress> unnamed;
 
 /// Whom a client trusts to listen at that address.
 inline Trust trust_of(const LocalAddress& valid, const ConnectOptions& options) {
