@@ -22,9 +22,31 @@ namespace detail {
 class MessageChannel;
 }
 
+/// How the bytes of a stream are cut into messages.
+enum class Framing {
+  /// The length as an unsigned LEB128 number, in the shortest form, and that many bytes: protobuf's delimited format,
+  /// LUCI's recordio. Received lengths may have a longer form, of ten bytes at most.
+  varint,
+  /// The length in four bytes, the lowest first, and that many bytes: native messaging of browsers.
+  u32_le,
+  /// The length in four bytes, the highest first, and that many bytes: ssh-agent.
+  u32_be,
+  /// `\n` ends a message, and one `\r` before it is taken off: QMP, mpv, JSON lines. A message with a `\n` in it, or a
+  /// `\r` at its end, cannot be sent.
+  lines,
+  /// A NUL ends a message: what `find -print0` and varlink write. A message with a NUL in it cannot be sent.
+  nul,
+  /// A header of lines that end with `\r\n`, at most 8 KiB with the empty line that ends it, and as many bytes as its
+  /// field `Content-Length` says: the Language Server Protocol, the Debug Adapter Protocol. Names of fields have no
+  /// case, other fields are passed over, and there is exactly one length, in decimal digits.
+  content_length,
+};
+
 struct MessageOptions {
   /// The largest message to send or receive, in bytes of payload.
   std::size_t max_size = 16 * 1024 * 1024;
+  /// Unset: Framing::varint.
+  std::optional<Framing> framing = {};
 };
 
 /// A connection that carries messages. Move-only; the destructor closes the stream.
@@ -34,8 +56,8 @@ struct MessageOptions {
 ///     while (auto message = messages.receive()) …          // until the peer closes
 ///
 /// **Format.** Each message is its length as an unsigned LEB128 number, in the shortest form, and that many bytes; it
-/// may be empty. These are the bytes of protobuf's delimited format and of LUCI's recordio. Received lengths may have a
-/// longer form, of ten bytes at most.
+/// may be empty. These are the bytes of protobuf's delimited format and of LUCI's recordio. MessageOptions::framing
+/// chooses another format.
 ///
 /// **Threads.** Any number of threads may send and flush while one receives. The messages of several senders
 /// never interleave; while one writes the others wait, as long as their Wait and the stream's write time-out let them.
@@ -49,7 +71,7 @@ struct MessageOptions {
 /// Nothing is lost and nothing repeated: the next receive, or the next send or flush, goes on from there.
 ///
 /// **Memory.** 64 KiB for reading ahead, from the first receive on. A large message takes memory as it arrives, never
-/// more than twice what is there and 64 KiB. No allocation for each message.
+/// more than twice what is there and 64 KiB, nor than max_size and 64 KiB. No allocation for each message.
 class LOCALSOCKET_EXPORT MessageStream {
  public:
   /// What a MessageStream is made of.
@@ -71,8 +93,9 @@ class LOCALSOCKET_EXPORT MessageStream {
   /// Sends one message, by one system call if the connection takes it at once. A list of spans is one message of all
   /// their bytes. It returns whether the message was taken. False: not a byte of it was, and it may be sent again.
   /// True with an error: the call ended inside the message; its rest is kept and goes first with the next send or
-  /// flush. Never send it again. Errors: Errc::message_too_large (nothing was written), broken_pipe, and those of the
-  /// class.
+  /// flush. Never send it again. Errors: Errc::message_too_large (also what the framing's length cannot say), and
+  /// invalid_argument for what the framing's end of a message would cut (nothing was written with both); broken_pipe,
+  /// and those of the class.
   bool send(const WriteBuffers& message, const Wait& wait, std::error_code& ec);
   bool send(const WriteBuffers& message, std::error_code& ec) { return send(message, Wait(), ec); }
 
@@ -85,10 +108,9 @@ class LOCALSOCKET_EXPORT MessageStream {
 
   /// Receives the next message without a copy: a view that is valid until the next call of receive or next_size, or
   /// until the object is moved, released or destroyed. Nothing, without an error: the peer ended the stream after a
-  /// whole message. Errors: Errc::malformed_message (the length has more than ten bytes or 64 bits, or the stream ended
-  /// inside a message), Errc::message_too_large (its length is above max_size; nothing was allocated), and those of the
-  /// class. After the first two every receive fails alike: where the next message begins is unknown, or behind too many
-  /// bytes.
+  /// whole message. Errors: Errc::malformed_message (not the framing's format, or the stream ended inside a message),
+  /// Errc::message_too_large (it is larger than max_size; no memory was taken for it), and those of the class. After
+  /// the first two every receive fails alike: where the next message begins is unknown, or behind too many bytes.
   std::optional<std::span<const std::byte>> receive(const Wait& wait, std::error_code& ec) {
     if (std::span<const std::byte> message; take_small(message, wait)) {
       ec.clear();
@@ -111,8 +133,8 @@ class LOCALSOCKET_EXPORT MessageStream {
   std::optional<std::size_t> receive(const ReadBuffers& to, const Wait& wait, std::error_code& ec);
   std::optional<std::size_t> receive(const ReadBuffers& to, std::error_code& ec) { return receive(to, Wait(), ec); }
 
-  /// The size in bytes of the message that the next receive gives; waits for its length alone. Ends and fails as
-  /// receive.
+  /// The size in bytes of the message that the next receive gives; waits for its length alone, or for its end where
+  /// that tells the length. Ends and fails as receive.
   std::optional<std::size_t> next_size(const Wait& wait, std::error_code& ec);
   std::optional<std::size_t> next_size(std::error_code& ec) { return next_size(Wait(), ec); }
 
@@ -152,8 +174,8 @@ class LOCALSOCKET_EXPORT MessageStream {
  private:
   friend class MessageBatch;
 
-  // Inline, because with small messages a call would cost as much as reading them. One byte holds a length below 128.
-  // (Not an optional: copying one, flag and all, takes longer than the rest.)
+  // Inline, because with small messages a call would cost as much as reading them. One byte holds a varint below 128;
+  // with other framings read_ahead_ is null. (Not an optional: copying one, flag and all, takes longer than the rest.)
   bool take_small(std::span<const std::byte>& message, const Wait& wait) noexcept {
     if (read_ahead_ == nullptr || read_ahead_->size() == 0) return false;
     if (stream_.connection_.get() != refusing_ || *may_refuse_ || wait.stop_token().stop_requested()) return false;
