@@ -1,64 +1,21 @@
 #include <localsocket/message_stream.hpp>
 
 #include <array>
-#include <atomic>
-#include <cstdlib>
 #include <functional>
 #include <list>
-#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "support/allocations.hpp"
 #include "support/listening.hpp"
 #include "support/rendezvous.hpp"
 #include "support/test.hpp"
 
-// Counts what this program allocates, while asked to: the largest piece, and how many.
-namespace {
-
-std::atomic<bool> counts_allocations{false};
-std::atomic<std::size_t> largest_allocation{0};
-std::atomic<std::size_t> allocations{0};
-
-void* allocate(std::size_t size) {
-  if (counts_allocations) {
-    ++allocations;
-    std::size_t largest = largest_allocation;
-    while (size > largest && !largest_allocation.compare_exchange_weak(largest, size)) continue;
-  }
-  if (void* memory = std::malloc(size != 0 ? size : 1)) return memory;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return allocate(size); }
-void* operator new[](std::size_t size) { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-
 namespace localsocket::test {
 namespace {
-
-struct Allocations {
-  std::size_t count;
-  std::size_t largest;
-};
-
-template <class Body>
-Allocations allocations_of(Body body) {
-  allocations = 0;
-  largest_allocation = 0;
-  counts_allocations = true;
-  body();
-  counts_allocations = false;
-  return {allocations, largest_allocation};
-}
 
 /// Bytes by their values.
 Bytes wire(std::initializer_list<int> values) {

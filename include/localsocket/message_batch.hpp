@@ -23,7 +23,7 @@ class LOCALSOCKET_EXPORT MessageBatch {
  public:
   static constexpr std::size_t default_size = 64 * 1024;
 
-  /// `size`: how many bytes, lengths included, it collects.
+  /// `size`: how many bytes it collects, with what the framing puts around the messages.
   explicit MessageBatch(MessageStream& messages, std::size_t size = default_size) noexcept;
   MessageBatch(MessageBatch&& other) noexcept;
   MessageBatch& operator=(MessageBatch&& other) noexcept;
@@ -51,7 +51,7 @@ class LOCALSOCKET_EXPORT MessageBatch {
   void flush(const Wait& wait = {});
 #endif
 
-  /// How many bytes, lengths included, wait for a flush.
+  /// How many bytes wait for a flush, with what the framing puts around the messages.
   std::size_t size() const noexcept { return used_; }
   bool empty() const noexcept { return used_ == 0; }
 
@@ -59,10 +59,10 @@ class LOCALSOCKET_EXPORT MessageBatch {
   void clear() noexcept { used_ = 0; }
 
  private:
-  // Inline, because with small messages a call would cost as much as the copy. One byte holds a length below 128.
+  // Inline, because with small messages a call would cost as much as the copy. One byte holds a varint below 128.
   bool add_small(const WriteBuffers& buffers) noexcept {
     const std::span<const std::byte> message = buffers.front();
-    if (!buffers.is_single() || message.size() > largest_small_ || message.size() >= capacity_ - used_) return false;
+    if (!buffers.is_single() || message.size() >= small_sizes_ || message.size() >= capacity_ - used_) return false;
     std::byte* const to = memory_.get() + used_;
     *to = static_cast<std::byte>(message.size());
     if (!message.empty()) std::memcpy(to + 1, message.data(), message.size());
@@ -77,7 +77,7 @@ class LOCALSOCKET_EXPORT MessageBatch {
   std::size_t capacity_ = 0;  // 0, and then size_
   std::size_t used_ = 0;
   std::size_t size_;
-  std::size_t largest_small_;
+  std::size_t small_sizes_;  // below it one byte is the whole header; 0 with other framings
 };
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI

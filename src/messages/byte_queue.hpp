@@ -33,6 +33,9 @@ class ByteQueue {
     if (empty()) window_ = {memory_.get(), memory_.get()};
   }
 
+  /// Takes back the last bytes; their space is free again.
+  void drop_back(std::size_t count) noexcept { window_.end -= count; }
+
   /// Makes space for `size` bytes in all: those that are in it and free_space() for the others.
   void reserve(std::size_t size) {
     if (size <= this->size() + free_space().size()) return;

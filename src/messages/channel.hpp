@@ -17,8 +17,11 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail {
 class MessageChannel {
  public:
   MessageChannel(const MessageStream::Parts& parts, const MessageOptions& options)
-      : reader(options.max_size, parts.unread), writer(options.max_size, parts.unsent) {}
+      : framing(options.framing.value_or(Framing::varint)),
+        reader(framing, options.max_size, parts.unread),
+        writer(framing, options.max_size, parts.unsent) {}
 
+  Framing framing;
   MessageReader reader;
   MessageWriter writer;
 };

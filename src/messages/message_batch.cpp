@@ -14,7 +14,9 @@ using Bytes = std::span<const std::byte>;
 }  // namespace
 
 MessageBatch::MessageBatch(MessageStream& messages, std::size_t size) noexcept
-    : messages_(&messages), size_(size), largest_small_(messages.largest_small_) {}
+    : messages_(&messages),
+      size_(size),
+      small_sizes_(messages.read_ahead_ != nullptr ? messages.largest_small_ + 1 : 0) {}
 
 MessageBatch::MessageBatch(MessageBatch&& other) noexcept
     : messages_(other.messages_),
@@ -22,7 +24,7 @@ MessageBatch::MessageBatch(MessageBatch&& other) noexcept
       capacity_(std::exchange(other.capacity_, 0)),
       used_(std::exchange(other.used_, 0)),
       size_(other.size_),
-      largest_small_(other.largest_small_) {}
+      small_sizes_(other.small_sizes_) {}
 
 MessageBatch& MessageBatch::operator=(MessageBatch&& other) noexcept {
   if (this != &other) {
@@ -31,7 +33,7 @@ MessageBatch& MessageBatch::operator=(MessageBatch&& other) noexcept {
     capacity_ = std::exchange(other.capacity_, 0);
     used_ = std::exchange(other.used_, 0);
     size_ = other.size_;
-    largest_small_ = other.largest_small_;
+    small_sizes_ = other.small_sizes_;
   }
   return *this;
 }
@@ -40,18 +42,15 @@ MessageBatch::~MessageBatch() = default;
 
 bool MessageBatch::add_any(const WriteBuffers& buffers, const Wait& wait, std::error_code& ec) {
   return detail::with_channel(messages_->channel_, ec, [&](detail::MessageChannel& c) {
-    const detail::Message message(buffers);
-    if (message.size > c.writer.max_size()) {
-      ec = detail::error(detail::Operation::write, Errc::message_too_large);
-      return false;
-    }
-    if (message.total() > size_ - used_) flush(wait, ec);
+    const detail::Message message(c.framing, buffers);
+    if (!c.writer.accepts(message, ec)) return false;
+    if (message.total_size > size_ - used_) flush(wait, ec);
     if (ec) return false;
-    if (message.total() > size_) return messages_->send(buffers, wait, ec);
+    if (message.total_size > size_) return messages_->send(buffers, wait, ec);
     if (!memory_) memory_.reset(new std::byte[size_]);
     capacity_ = size_;
     message.copy_to(memory_.get() + used_);
-    used_ += message.total();
+    used_ += message.total_size;
     return true;
   });
 }

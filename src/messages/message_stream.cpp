@@ -36,7 +36,7 @@ MessageStream::MessageStream(LocalStream stream, const MessageOptions& options)
 MessageStream::MessageStream(Parts parts, const MessageOptions& options)
     : stream_(std::move(parts.stream)),
       channel_(std::make_unique<detail::MessageChannel>(parts, options)),
-      read_ahead_(&channel_->reader.read_ahead()),
+      read_ahead_(channel_->framing == Framing::varint ? &channel_->reader.read_ahead() : nullptr),
       may_refuse_(detail::StreamCall::may_refuse_reads(stream_)),
       refusing_(stream_.connection_.get()),
       largest_small_(std::min<std::size_t>(channel_->writer.max_size(), 0x7f)) {}

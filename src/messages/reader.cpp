@@ -2,7 +2,6 @@
 
 #include "core/errors.hpp"
 #include "core/stream_call.hpp"
-#include "frame.hpp"
 
 #include <algorithm>
 #include <array>
@@ -25,7 +24,7 @@ std::size_t next_step(std::size_t received, std::size_t size) noexcept {
   return std::min(size, std::max(read_ahead_size, received * 2));
 }
 
-void scatter(std::span<const std::byte> from, const ReadBuffers& to) noexcept {
+void scatter(Bytes from, const ReadBuffers& to) noexcept {
   to.for_each([&](std::span<std::byte> part) {
     const std::size_t count = std::min(part.size(), from.size());
     std::copy_n(from.begin(), count, part.begin());
@@ -59,17 +58,24 @@ class Reading {
   std::optional<StreamCall> call_;
 };
 
-MessageReader::MessageReader(std::size_t max_size, std::span<const std::byte> unread)
+MessageReader::MessageReader(Framing framing, std::size_t max_size, Bytes unread)
     // So that the size of a header and of a message can be added.
-    : max_size_(std::min(max_size, SIZE_MAX / 4)) {
+    : framing_(framing), max_size_(std::min(max_size, SIZE_MAX / 4)) {
   if (unread.empty()) return;
   queue_.reserve(std::max(unread.size(), read_ahead_size));
   queue_.append(unread);
 }
 
-bool MessageReader::has_message() const noexcept {
-  const Length length = decode_length(queue_.bytes());
-  return length.state == Length::State::complete && length.value <= queue_.size() - length.header_size;
+bool MessageReader::has_message() noexcept {
+  const Frame frame = decode();
+  return frame.state == Frame::State::found && frame.total() <= queue_.size();
+}
+
+/// For more of a message whose size is not known yet.
+void MessageReader::make_space() {
+  if (queue_.capacity() > largest_kept && queue_.size() < read_ahead_size) queue_.change_capacity(read_ahead_size);
+  const bool is_full = queue_.size() == queue_.capacity();
+  queue_.reserve(is_full ? next_step(queue_.size(), max_size_ + read_ahead_size) : queue_.capacity());
 }
 
 /// Reads at least one byte into the queue, which has space for it.
@@ -81,20 +87,18 @@ bool MessageReader::read_ahead(Reading& reading, std::error_code& ec) {
   return false;
 }
 
-std::optional<MessageReader::Frame> MessageReader::next(Reading& reading, std::error_code& ec) {
+std::optional<Frame> MessageReader::next(Reading& reading, std::error_code& ec) {
   while (reading.may_begin()) {
-    const Length length = decode_length(queue_.bytes());
-    if (length.state == Length::State::complete) [[likely]] {
-      if (length.value <= max_size_) return Frame{length.header_size, static_cast<std::size_t>(length.value)};
-      ec = error(Operation::read, Errc::message_too_large);
-      return std::nullopt;
+    const Frame frame = decode();
+    if (frame.state == Frame::State::found) [[likely]] {
+      return frame;
     }
-    if (length.state == Length::State::malformed) {
-      ec = error(Operation::read, Errc::malformed_message);
-      return std::nullopt;
+    if (frame.state != Frame::State::incomplete) {
+      const bool is_too_large = frame.state == Frame::State::too_large;
+      ec = error(Operation::read, is_too_large ? Errc::message_too_large : Errc::malformed_message);
+      break;
     }
-    if (queue_.capacity() > largest_kept) queue_.change_capacity(read_ahead_size);
-    queue_.reserve(std::max(queue_.capacity(), read_ahead_size));
+    make_space();
     if (!read_ahead(reading, ec)) break;
   }
   return std::nullopt;
@@ -115,14 +119,7 @@ bool MessageReader::is_direct(const Frame& frame) const noexcept {
   return frame.total() > read_ahead_size && queue_.capacity() <= read_ahead_size && queue_.size() < frame.total();
 }
 
-std::span<const std::byte> MessageReader::take(const Frame& frame) noexcept {
-  const auto payload = queue_.bytes().subspan(frame.header_size, frame.size);
-  queue_.consume(frame.total());
-  return payload;
-}
-
-std::optional<std::span<const std::byte>> MessageReader::receive(LocalStream& stream, const Wait& wait,
-                                                                 std::error_code& ec) {
+std::optional<Bytes> MessageReader::receive(LocalStream& stream, const Wait& wait, std::error_code& ec) {
   Reading reading(stream, wait, ec);
   const auto frame = next(reading, ec);
   if (!frame || !complete(reading, *frame, ec)) return std::nullopt;
@@ -182,20 +179,19 @@ bool MessageReader::receive(LocalStream& stream, std::string& message, const Wai
 }
 
 /// Reads the message into what `grow(received)` gives: memory for more bytes than that, with those received so far.
-/// Whatever is read beyond the message goes into the queue, by the same system call (Unix).
+/// Whatever is read beyond the message goes into the queue, by the same system call (Unix). The header stays there
+/// until the message is whole.
 template <class Grow>
 bool MessageReader::receive_directly(Reading& reading, const Frame& frame, Grow grow, std::error_code& ec) {
   std::span<std::byte> to = grow(queue_.size() - frame.header_size);
   std::size_t received = queue_.size() - frame.header_size;
-  Header header;
-  std::memcpy(header.data(), queue_.bytes().data(), frame.header_size);
   std::memcpy(to.data(), queue_.bytes().data() + frame.header_size, received);
-  queue_.consume(queue_.size());
+  queue_.drop_back(received);
+  queue_.reserve(queue_.capacity());
 
   const auto put_back = [&]() noexcept {
     try {
       queue_.reserve(std::max(read_ahead_size, next_step(frame.header_size + received, frame.total())));
-      queue_.append(std::span(header).first(frame.header_size));
       queue_.append(to.first(received));
     } catch (const std::bad_alloc&) {
       reading.stream().close();  // what follows would be taken for a header
@@ -210,7 +206,11 @@ bool MessageReader::receive_directly(Reading& reading, const Frame& frame, Grow 
       const std::size_t ours = std::min(count, parts[0].size());
       queue_.commit(count - ours);
       received += ours;
-      if (received == frame.size) return true;
+      if (received == frame.size) {
+        queue_.consume(frame.header_size);
+        scanned_ = 0;
+        return true;
+      }
       if (received == to.size()) to = grow(received);
     }
   } catch (const std::bad_alloc&) {

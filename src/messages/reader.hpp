@@ -3,12 +3,13 @@
 // Bytes are read ahead into one queue and stay in it until a whole message has been handed out. So an interruption at
 // any byte loses nothing: there is nothing to restore, the next call decodes the same header again. A message that is
 // too large for the queue is read where the caller wants it, and only if that is interrupted put (back) into the queue,
-// which grows then.
+// which grows then. Where only its end tells how large it is, the queue grows until that is in it.
 #pragma once
 
 #include <localsocket/stream.hpp>
 
 #include "byte_queue.hpp"
+#include "frame.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -23,7 +24,7 @@ class Reading;
 
 class MessageReader {
  public:
-  MessageReader(std::size_t max_size, std::span<const std::byte> unread);
+  MessageReader(Framing framing, std::size_t max_size, std::span<const std::byte> unread);
 
   /// What is read ahead, for a message that can be taken from it at once.
   ByteWindow& read_ahead() noexcept { return queue_.window(); }
@@ -35,28 +36,30 @@ class MessageReader {
   bool receive(LocalStream& stream, std::string& message, const Wait& wait, std::error_code& ec);
   std::optional<std::size_t> next_size(LocalStream& stream, const Wait& wait, std::error_code& ec);
 
-  bool has_message() const noexcept;
+  bool has_message() noexcept;
   std::span<const std::byte> unread() const noexcept { return queue_.bytes(); }
 
  private:
-  /// Where the next message is in the queue.
-  struct Frame {
-    std::size_t header_size;
-    std::size_t size;
-    std::size_t total() const noexcept { return header_size + size; }
-  };
-
+  Frame decode() noexcept { return detail::decode(framing_, queue_.bytes(), max_size_, scanned_); }
   std::optional<Frame> next(Reading& reading, std::error_code& ec);
+  void make_space();
   bool read_ahead(Reading& reading, std::error_code& ec);
   bool complete(Reading& reading, const Frame& frame, std::error_code& ec);
   bool is_direct(const Frame& frame) const noexcept;
-  std::span<const std::byte> take(const Frame& frame) noexcept;
+  Bytes take(const Frame& frame) noexcept {
+    const auto payload = queue_.bytes().subspan(frame.header_size, frame.size);
+    queue_.consume(frame.total());
+    scanned_ = 0;
+    return payload;
+  }
   template <class Container>
   bool receive_growing(LocalStream& stream, Container& message, const Wait& wait, std::error_code& ec);
   template <class Grow>
   bool receive_directly(Reading& reading, const Frame& frame, Grow grow, std::error_code& ec);
 
+  Framing framing_;
   std::size_t max_size_;
+  std::size_t scanned_ = 0;  // of the next message, without finding its end
   ByteQueue queue_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <new>
 #include <optional>
 
@@ -13,16 +14,6 @@ namespace {
 
 /// Up to here a copy costs less than telling the system about a second buffer.
 constexpr std::size_t small_size = 512;
-
-/// Where the message ends in which the first `written` bytes of these messages end.
-std::size_t end_of_message(Bytes messages, std::size_t written) noexcept {
-  std::size_t end = 0;
-  while (end < written) {
-    const Length length = decode_length(messages.subspan(end));
-    end += length.header_size + static_cast<std::size_t>(length.value);
-  }
-  return end;
-}
 
 }  // namespace
 
@@ -43,26 +34,36 @@ class WriterCall {
   std::optional<WriterLock> lock_;
 };
 
-MessageWriter::MessageWriter(std::size_t max_size, Bytes unsent) : max_size_(max_size), has_rest_(!unsent.empty()) {
+MessageWriter::MessageWriter(Framing framing, std::size_t max_size, Bytes unsent)
+    : framing_(framing),
+      max_size_(static_cast<std::size_t>(std::min<std::uint64_t>(max_size, largest_size(framing)))),
+      has_rest_(!unsent.empty()) {
   if (unsent.empty()) return;
   rest_.reserve(unsent.size());
   rest_.append(unsent);
 }
 
-bool MessageWriter::send(LocalStream& stream, const WriteBuffers& payload, const Wait& wait, std::error_code& ec) {
-  const Message message(payload);
+bool MessageWriter::accepts_bytes(const Message& message, std::error_code& ec) const noexcept {
   if (message.size > max_size_) {
     ec = error(Operation::write, Errc::message_too_large);
-    return false;
+  } else if (!is_kept_whole(framing_, message.payload)) {
+    ec = error(Operation::other, std::errc::invalid_argument);
   }
+  return !ec;
+}
+
+bool MessageWriter::send(LocalStream& stream, const WriteBuffers& payload, const Wait& wait, std::error_code& ec) {
+  const Message message(framing_, payload);
+  if (!accepts(message, ec)) return false;
   WriterCall writing(mutex_, stream, wait, ec);
   if (ec) return false;
-  if (rest_.empty() && message.total() <= small_size) return write_small(writing, message, ec) != 0;
+  if (rest_.empty() && message.total_size <= small_size) return write_small(writing, message, ec) != 0;
   parts_.assign({rest_.bytes(), Bytes(message.header).first(message.header_size)});
   payload.for_each([&](Bytes part) {
     parts_.push_back(part);
     return true;
   });
+  if (is_delimited(framing_)) parts_.push_back(message.trailer());
   const std::size_t written = write(writing, parts_, ec);
   if (written != 0) keep_rest(writing, std::span<const Bytes>(parts_).subspan(1), written);
   return written != 0;
@@ -80,6 +81,16 @@ std::size_t MessageWriter::send_framed(LocalStream& stream, Bytes messages, cons
   const Bytes rest = messages.subspan(written, begun - written);
   keep_rest(writing, rest, 0);
   return begun;
+}
+
+/// Where the message ends in which the first `written` bytes of these messages end.
+std::size_t MessageWriter::end_of_message(Bytes messages, std::size_t written) const noexcept {
+  std::size_t end = 0;
+  while (end < written) {
+    std::size_t scanned = 0;
+    end += decode(framing_, messages.subspan(end), SIZE_MAX, scanned).total();
+  }
+  return end;
 }
 
 void MessageWriter::flush(LocalStream& stream, const Wait& wait, std::error_code& ec) {
@@ -105,7 +116,7 @@ std::size_t MessageWriter::write(WriterCall& writing, const WriteBuffers& parts,
 std::size_t MessageWriter::write_small(WriterCall& writing, const Message& message, std::error_code& ec) {
   std::array<std::byte, small_size> bytes;
   message.copy_to(bytes.data());
-  const Bytes framed = Bytes(bytes).first(message.total());
+  const Bytes framed = Bytes(bytes).first(message.total_size);
   const std::size_t written = writing.call().write_all(framed, ec);
   if (written != 0) keep_rest(writing, framed, written);
   return written;

@@ -19,14 +19,16 @@
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
-using Bytes = std::span<const std::byte>;
-
-/// A payload in parts, and the header it gets.
+/// A payload in parts, and what it gets around it.
 struct Message {
-  explicit Message(const WriteBuffers& buffers) noexcept
-      : payload(buffers), size(buffers.total_size()), header_size(encode_length(size, header)) {}
+  Message(Framing of_stream, const WriteBuffers& buffers) noexcept
+      : payload(buffers),
+        framing(of_stream),
+        size(buffers.total_size()),
+        header_size(encode_header(framing, size, header)),
+        total_size(header_size + size + (is_delimited(framing) ? 1 : 0)) {}
 
-  std::size_t total() const noexcept { return header_size + size; }
+  Bytes trailer() const noexcept { return trailer_of(framing); }
 
   void copy_to(std::byte* to) const noexcept {
     to = std::copy_n(header.data(), header_size, to);
@@ -34,37 +36,53 @@ struct Message {
       to = std::copy_n(part.data(), part.size(), to);
       return true;
     });
+    if (is_delimited(framing)) *to = trailer().front();
   }
 
   const WriteBuffers& payload;
+  Framing framing;
   Header header;
   std::size_t size;
   std::size_t header_size;
+  std::size_t total_size;
 };
 
 class WriterCall;
 
 class MessageWriter {
  public:
-  MessageWriter(std::size_t max_size, Bytes unsent);
+  MessageWriter(Framing framing, std::size_t max_size, Bytes unsent);
 
   std::size_t max_size() const noexcept { return max_size_; }
+
+  /// Whether it may be sent at all; if not, why.
+  bool accepts(const Message& message, std::error_code& ec) const noexcept {
+    if (message.size <= max_size_ && !is_delimited(framing_)) [[likely]] {
+      return true;
+    }
+    return accepts_bytes(message, ec);
+  }
 
   // What MessageStream says of them. False: not a byte of the message was written.
   bool send(LocalStream& stream, const WriteBuffers& payload, const Wait& wait, std::error_code& ec);
   void flush(LocalStream& stream, const Wait& wait, std::error_code& ec);
 
-  /// Writes messages with their headers; returns the size of those that have been begun or written, from the first on.
+  /// Writes messages that are framed already; returns the size of those that have been begun or written, from the first
+  /// on.
   std::size_t send_framed(LocalStream& stream, Bytes messages, const Wait& wait, std::error_code& ec);
 
   bool has_unsent() const noexcept { return has_rest_.load(std::memory_order_relaxed); }  // from any thread
   Bytes unsent() const noexcept { return rest_.bytes(); }                                 // no call may be running
 
  private:
+  bool accepts_bytes(const Message& message, std::error_code& ec) const noexcept;
   std::size_t write_small(WriterCall& writing, const Message& message, std::error_code& ec);
   std::size_t write(WriterCall& writing, const WriteBuffers& parts, std::error_code& ec);
   void keep_rest(WriterCall& writing, WriteBuffers message, std::size_t written);
 
+  std::size_t end_of_message(Bytes messages, std::size_t written) const noexcept;
+
+  Framing framing_;
   std::size_t max_size_;
   WriterMutex mutex_;
   ByteQueue rest_;

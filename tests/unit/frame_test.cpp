@@ -1,4 +1,4 @@
-// The length's encoding, byte by byte: no connection, the library's own header.
+// What is around a message, byte by byte: no connection, the library's own functions.
 #include "messages/frame.hpp"
 
 #include <gtest/gtest.h>
@@ -6,7 +6,10 @@
 #include <cstdint>
 #include <initializer_list>
 #include <random>
+#include <string_view>
 #include <vector>
+
+#include "support/framings.hpp"
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 namespace {
@@ -109,6 +112,44 @@ TEST(FrameTest, AgreesWithAnIndependentWriter) {
     const std::uint64_t value = random() >> (random() % 64);
     ASSERT_EQ(encoded(value), written_independently(value)) << value;
     ASSERT_EQ(decode_length(encoded(value)).value, value);
+  }
+}
+
+// Decoders of all framings.
+
+class DecoderTest : public ::testing::TestWithParam<Framing> {};
+
+INSTANTIATE_FOR_EACH_FRAMING(DecoderTest);
+
+TEST_P(DecoderTest, FindsAMessageAsItGrowsAndNotBefore) {
+  const Framing framing = GetParam();
+  for (const std::size_t size : {0, 1, 127, 128, 300, 70000}) {
+    const std::vector<std::byte> payload(size, std::byte{'x'});
+    const auto written = test::framed(framing, payload);
+    const std::size_t header_size = test::header_by_hand(framing, size).size();
+    const std::size_t enough = is_delimited(framing) ? written.size() : header_size;
+    std::size_t scanned = 0;
+    for (std::size_t count = 0; count <= written.size(); ++count) {
+      const Frame frame = decode(framing, std::span(written).first(count), size, scanned);
+      ASSERT_EQ(frame.state, count < enough ? Frame::State::incomplete : Frame::State::found) << size << ", " << count;
+      if (count < enough) continue;
+      ASSERT_EQ(frame.header_size, header_size);
+      ASSERT_EQ(frame.size, size);
+      ASSERT_EQ(frame.total(), written.size());
+    }
+  }
+}
+
+// So that a message which arrives byte by byte is not read anew with each of them. (The others look at ten at most.)
+TEST(DecoderScanTest, LooksAtNoByteTwice) {
+  for (const Framing framing : {Framing::lines, Framing::nul, Framing::content_length}) {
+    std::vector<std::byte> bytes(1000, std::byte{'x'});
+    std::size_t scanned = 0;
+    EXPECT_EQ(decode(framing, bytes, 2000, scanned).state, Frame::State::incomplete);
+    bytes.assign(1000, framing == Framing::nul ? std::byte{'\0'} : std::byte{'\n'});
+    EXPECT_EQ(decode(framing, bytes, 2000, scanned).state, Frame::State::incomplete);
+    scanned = 0;
+    EXPECT_NE(decode(framing, bytes, 2000, scanned).state, Frame::State::incomplete);
   }
 }
 

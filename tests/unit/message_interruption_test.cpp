@@ -1,4 +1,5 @@
-// A MessageStream whose stream is interrupted at every byte offset, one after the other: nothing is lost or repeated.
+// A MessageStream whose stream is interrupted at every byte offset, one after the other: nothing is lost or repeated,
+// whatever the framing.
 #include <localsocket/message_batch.hpp>
 
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "scripted_stream.hpp"
+#include "support/framings.hpp"
 
 namespace localsocket {
 namespace {
@@ -26,32 +28,20 @@ Bytes payload(std::size_t size, unsigned seed) {
   return bytes;
 }
 
-void append(Bytes& to, const Bytes& message) {
-  for (std::size_t rest = message.size(); true; rest /= 128) {
-    to.push_back(static_cast<std::byte>(rest % 128 + (rest > 127 ? 128 : 0)));
-    if (rest <= 127) break;
-  }
-  to.insert(to.end(), message.begin(), message.end());
-}
-
-Bytes framed(const std::vector<Bytes>& messages) {
-  Bytes bytes;
-  for (const Bytes& message : messages) append(bytes, message);
-  return bytes;
-}
-
 /// Each offset of a few small messages; of a large one those where something changes, and some between.
 std::vector<std::size_t> offsets(std::size_t size) {
   std::vector<std::size_t> result;
-  for (std::size_t i = 0; i < size; i += size < 2000 || i < 400 || i + 400 > size || i % 65536 < 12 ? 1 : 997) {
+  for (std::size_t i = 0; i < size; i += size < 2000 || i < 200 || i + 200 > size || i % 65536 < 12 ? 1 : 4999) {
     result.push_back(i);
   }
   return result;
 }
 
 struct Script {
+  explicit Script(Framing framing) : messages(scripted_stream(connection), {.framing = framing}) {}
+
   std::shared_ptr<Connection> connection = std::make_shared<Connection>();
-  MessageStream messages{scripted_stream(connection)};
+  MessageStream messages;
 
   void interrupt(std::size_t offset, std::size_t kind) {
     connection->until_interruption = offset;
@@ -59,15 +49,30 @@ struct Script {
   }
 };
 
-// Small, and with one that does not fit into what is read ahead or copied.
-const std::vector<std::vector<Bytes>> series{
-    {payload(150, 1), payload(0, 2), payload(3, 3), payload(127, 4), payload(128, 5)},
-    {payload(5, 6), payload(200000, 7), payload(0, 8), payload(70000, 9), payload(600, 10)},
+using Receive = std::optional<Bytes> (*)(MessageStream&, std::error_code&);
+
+class MessageInterruptionTest : public ::testing::TestWithParam<Framing> {
+ protected:
+  const Framing framing = GetParam();
+  // Small, and with one that does not fit into what is read ahead or copied.
+  const std::vector<Bytes> small = fitting({150, 0, 3, 127, 128});
+  const std::vector<Bytes> large = fitting({5, 200000, 0, 70000, 600});
+  const std::vector<std::vector<Bytes>> series{small, large};
+
+  std::vector<Bytes> fitting(std::initializer_list<std::size_t> sizes) const {
+    std::vector<Bytes> messages;
+    for (const std::size_t size : sizes) messages.push_back(test::fit_for(framing, payload(size, seed_of(size))));
+    return messages;
+  }
+  static unsigned seed_of(std::size_t size) { return static_cast<unsigned>(size % 7); }
+
+  Bytes framed(const std::vector<Bytes>& messages) const { return test::framed(framing, messages); }
+  void receive_with_interruption(const std::vector<Bytes>& sent, Receive receive, std::size_t offset, std::size_t step);
 };
 
-// Receiving.
+INSTANTIATE_FOR_EACH_FRAMING(MessageInterruptionTest);
 
-using Receive = std::optional<Bytes> (*)(MessageStream&, std::error_code&);
+// Receiving.
 
 const std::array<Receive, 3> receives{
     [](MessageStream& messages, std::error_code& ec) {
@@ -79,19 +84,18 @@ const std::array<Receive, 3> receives{
       return messages.receive(message, ec) ? std::optional(message) : std::nullopt;
     },
     [](MessageStream& messages, std::error_code& ec) {
-      Bytes buffer(300000);
+      static Bytes buffer(300000);
       const auto size = messages.receive(std::span(buffer), ec);
-      if (size) buffer.resize(*size);
-      return size ? std::optional(buffer) : std::nullopt;
+      return size ? std::optional(Bytes(buffer.data(), buffer.data() + *size)) : std::nullopt;
     },
 };
 
-void receive_with_interruption(const std::vector<Bytes>& sent, Receive receive, std::size_t offset, std::size_t step,
-                               std::size_t kind) {
-  Script script;
+void MessageInterruptionTest::receive_with_interruption(const std::vector<Bytes>& sent, Receive receive,
+                                                        std::size_t offset, std::size_t step) {
+  Script script(framing);
   script.connection->input = framed(sent);
   script.connection->largest_step = step;
-  script.interrupt(offset, kind);
+  script.interrupt(offset, offset);
   std::vector<Bytes> received;
   int interrupted = 0;
   std::error_code ec;
@@ -99,7 +103,7 @@ void receive_with_interruption(const std::vector<Bytes>& sent, Receive receive, 
     if (auto message = receive(script.messages, ec)) {
       received.push_back(*message);
     } else if (ec) {
-      ASSERT_TRUE(ec == interruptions[kind % interruptions.size()]) << ec.message();
+      ASSERT_TRUE(ec == interruptions[offset % interruptions.size()]) << ec.message();
       ++interrupted;
     } else {
       break;
@@ -109,31 +113,31 @@ void receive_with_interruption(const std::vector<Bytes>& sent, Receive receive, 
   ASSERT_TRUE(received == sent) << "at " << offset << " in steps of " << step;
 }
 
-TEST(MessageInterruptionTest, AReceiveAtEveryByte) {
+TEST_P(MessageInterruptionTest, AReceiveAtEveryByte) {
   for (const Receive receive : receives) {
-    for (const std::size_t offset : offsets(framed(series[0]).size())) {
+    for (const std::size_t offset : offsets(framed(small).size())) {
       for (const std::size_t step : {std::size_t{1}, std::size_t{7}, SIZE_MAX}) {
-        receive_with_interruption(series[0], receive, offset, step, offset);
+        receive_with_interruption(small, receive, offset, step);
       }
     }
   }
 }
 
-TEST(MessageInterruptionTest, AReceiveOfLargeMessages) {
+TEST_P(MessageInterruptionTest, AReceiveOfLargeMessages) {
   for (const Receive receive : receives) {
-    for (const std::size_t offset : offsets(framed(series[1]).size())) {
-      receive_with_interruption(series[1], receive, offset, 65536, offset);
+    for (const std::size_t offset : offsets(framed(large).size())) {
+      receive_with_interruption(large, receive, offset, 65536);
     }
   }
 }
 
 // Sending.
 
-TEST(MessageInterruptionTest, ASendAtEveryByte) {
+TEST_P(MessageInterruptionTest, ASendAtEveryByte) {
   for (const auto& sent : series) {
     const Bytes expected = framed(sent);
     for (const std::size_t offset : offsets(expected.size())) {
-      Script script;
+      Script script(framing);
       script.interrupt(offset, offset);
       int interrupted = 0;
       std::error_code ec;
@@ -155,13 +159,13 @@ TEST(MessageInterruptionTest, ASendAtEveryByte) {
   }
 }
 
-TEST(MessageInterruptionTest, AFlushOfTheRestAtEveryByte) {
-  const std::vector<Bytes> sent{payload(300, 1), payload(20, 2)};
+TEST_P(MessageInterruptionTest, AFlushOfTheRestAtEveryByte) {
+  const std::vector<Bytes> sent = fitting({300, 20});
   const Bytes expected = framed(sent);
   const std::size_t size = framed({sent[0]}).size();
   for (std::size_t first = 1; first < size; ++first) {
     for (std::size_t second = 0; second < size - first; second += 5) {
-      Script script;
+      Script script(framing);
       std::error_code ec;
       script.interrupt(first, 0);
       ASSERT_TRUE(script.messages.send(sent[0], ec));
@@ -178,11 +182,11 @@ TEST(MessageInterruptionTest, AFlushOfTheRestAtEveryByte) {
   }
 }
 
-TEST(MessageInterruptionTest, ABatchAtEveryByte) {
+TEST_P(MessageInterruptionTest, ABatchAtEveryByte) {
   for (const auto& sent : series) {
     const Bytes expected = framed(sent);
     for (const std::size_t offset : offsets(expected.size())) {
-      Script script;
+      Script script(framing);
       MessageBatch batch(script.messages, 300);
       script.interrupt(offset, offset);
       std::error_code ec;
@@ -198,20 +202,20 @@ TEST(MessageInterruptionTest, ABatchAtEveryByte) {
   }
 }
 
-TEST(MessageInterruptionTest, ReleaseAtEveryByteHandsEverythingOver) {
-  const Bytes expected = framed(series[0]);
+TEST_P(MessageInterruptionTest, ReleaseAtEveryByteHandsEverythingOver) {
+  const Bytes expected = framed(small);
   for (std::size_t offset = 0; offset < expected.size(); ++offset) {
-    Script script;
+    Script script(framing);
     script.connection->input = expected;
     script.interrupt(offset, 0);
     std::vector<Bytes> received;
     std::error_code ec;
     while (auto message = receives[0](script.messages, ec)) received.push_back(*message);
     ASSERT_TRUE(ec);
-    MessageStream again(script.messages.release());
+    MessageStream again(script.messages.release(), {.framing = framing});
     while (auto message = receives[1](again, ec)) received.push_back(*message);
     ASSERT_FALSE(ec);
-    ASSERT_TRUE(received == series[0]) << "at " << offset;
+    ASSERT_TRUE(received == small) << "at " << offset;
   }
 }
 
