@@ -33,6 +33,7 @@
 
 #include "core/address_parts.hpp"
 #include "core/gate.hpp"
+#include "core/packet.hpp"
 #include "native.hpp"
 
 #include <concepts>
@@ -80,7 +81,7 @@ concept WakerBackend = requires(T waker, Clock::duration time) {
 template <class T>
 concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
     requires(T stream, const T& constant, LocalAddress& address, const ConnectOptions& options, Call& call,
-             ReadBuffers to, WriteBuffers from, NativeHandle handle, std::error_code& ec) {
+             ReadBuffers to, WriteBuffers from, NativeHandle handle, Type type, std::error_code& ec) {
   // One attempt. connection_refused (nobody listens) and timed_out (no capacity) mean: try again. The address then
   // names the native one that was met.
   { T::connect(address, options, ec) } -> std::same_as<T>;
@@ -90,7 +91,7 @@ concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
   { T::write_for_child(handle, from, call, ec) } -> std::same_as<std::size_t>;
   // After timed_out: until there may be capacity, at most `time`; need not wait if connect itself did.
   {T::await_capacity(address, call, Clock::duration())};
-  { T::pair(ec) } -> std::same_as<std::pair<T, T>>;
+  { T::pair(type, ec) } -> std::same_as<std::pair<T, T>>;
   { T::adopt(handle, ec) } -> std::same_as<T>;
   { stream.read(to, call, ec) } -> std::same_as<std::size_t>;
   { stream.write(from, call, ec) } -> std::same_as<std::size_t>;
@@ -116,6 +117,17 @@ concept StreamBackend = std::movable<T> && std::default_initializable<T> &&
   noexcept->std::same_as<bool>;
   { stream.take_settings_off() }
   noexcept;
+};
+
+template <class T>
+concept PacketBackend = requires(T stream, const T& constant, std::span<std::byte> to,
+                                 std::span<const std::byte> message, Call& call, std::error_code& ec) {
+  // Whether bytes or the system's own messages go over it: read and write are for bytes, and the next two for messages.
+  { constant.type() }
+  noexcept->std::same_as<Type>;
+  { stream.receive_packet(to, call, ec) } -> std::same_as<PacketPart>;
+  // By one system call; message_too_large if the system does not take one of that size.
+  { stream.send_packet(message, call, ec) } -> std::same_as<PacketFate>;
 };
 
 template <class T, class Stream>
@@ -150,6 +162,7 @@ void close_handle(NativeHandle handle) noexcept;
 
 static_assert(WakerBackend<NativeWaker>);
 static_assert(StreamBackend<NativeStream>);
+static_assert(PacketBackend<NativeStream>);
 static_assert(ListenerBackend<NativeListener, NativeStream>);
 static_assert(StartLockBackend<NativeStartLock>);
 

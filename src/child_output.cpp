@@ -22,6 +22,10 @@ ChildOutput ChildOutput::connect(const LocalAddress& address, const Wait& wait, 
   ConnectOptions writing = options;
   writing.direction = Direction::client_to_server;
   ChildOutput output;
+  if (options.type != Type::stream) {  // a child writes bytes
+    ec = detail::error(detail::Operation::connect, std::errc::operation_not_supported);
+    return output;
+  }
   detail::ConnectRetry retry(address, wait, writing);
   LocalAddress met = address;
   while (retry.goes_on(ec)) output.handle_ = detail::NativeStream::connect_for_child(met, writing, ec);

@@ -13,14 +13,14 @@ std::error_code check(const LocalAddress& address, const ListenOptions& options)
   constexpr std::size_t largest_buffer = std::size_t{1} << 30;
   const unsigned backlog = options.backlog.value_or(1);
   const bool valid = backlog >= 1 && backlog <= 4096 && options.max_connections != 0U && options.buffer_size != 0U &&
-                     options.buffer_size.value_or(1) <= largest_buffer;
+                     options.buffer_size.value_or(1) <= largest_buffer &&
+                     !(options.type == Type::packets && options.windows.half_close);  // an empty one is no end
   if (!valid) return detail::error(Operation::bind, std::errc::invalid_argument);
   // A user's name is in a directory of that user alone, where nobody else gets to a socket.
   const bool is_for_others = options.access == Access::everyone || !options.group.empty();
   if (is_for_others && detail::AddressAccess::parts(address).form == detail::AddressForm::user_name) {
     return detail::error(Operation::bind, std::errc::invalid_argument);
   }
-  if (options.type != Type::stream) return detail::error(Operation::bind, std::errc::operation_not_supported);
   return detail::check_options(address, options);
 }
 

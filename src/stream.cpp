@@ -19,14 +19,16 @@ Gate& gate_of(Connection& connection, Operation operation) noexcept {
 
 }  // namespace
 
-StreamCall::StreamCall(const LocalStream& stream, Operation operation, const Wait& wait, std::error_code& ec) noexcept
+StreamCall::StreamCall(const LocalStream& stream, Operation operation, const Wait& wait, std::error_code& ec,
+                       Type type) noexcept
     : connection_(stream.connection_.get()) {
   if (connection_ == nullptr) {
     ec = error(operation, Errc::closed);
     return;
   }
   call_.emplace(gate_of(*connection_, operation), wait);
-  if (const Interruption why = call_->begin(); why != Interruption::none) ec = error(operation, why);
+  const Interruption why = connection_->refusal_of(type, *call_);
+  if (why != Interruption::none) ec = error(operation, why);
 }
 
 StreamCall::~StreamCall() {
@@ -62,6 +64,14 @@ std::size_t StreamCall::read_some(const ReadBuffers& to, std::error_code& ec) {
 
 std::size_t StreamCall::write_all(const WriteBuffers& from, std::error_code& ec) {
   return goes_on(Operation::write, ec) ? connection_->write_all_within(from, *call_, ec) : 0;
+}
+
+PacketPart StreamCall::receive_packet(std::span<std::byte> to, std::error_code& ec) {
+  return goes_on(Operation::read, ec) ? connection_->receive_packet_within(to, *call_, ec) : PacketPart();
+}
+
+PacketFate StreamCall::send_packet(std::span<const std::byte> message, std::error_code& ec) {
+  return goes_on(Operation::write, ec) ? connection_->send_packet_within(message, *call_, ec) : PacketFate::unsent;
 }
 
 NativeHandle StreamCall::handle() const noexcept { return connection_->handle_within(); }
@@ -122,19 +132,19 @@ LocalStream LocalStream::connect(const LocalAddress& address, const Wait& wait, 
                           [&](std::error_code& ec) { return connect(address, wait, options, ec); });
 }
 
-std::pair<LocalStream, LocalStream> LocalStream::pair(std::error_code& ec) {
+std::pair<LocalStream, LocalStream> LocalStream::pair(Type type, std::error_code& ec) {
   auto one = std::make_shared<detail::Connection>(LocalAddress(), LocalAddress());
   auto other = std::make_shared<detail::Connection>(LocalAddress(), LocalAddress());
   ec.clear();
-  auto [a, b] = detail::NativeStream::pair(ec);
+  auto [a, b] = detail::NativeStream::pair(type, ec);
   if (ec) return {};
   one->open(std::move(a));
   other->open(std::move(b));
   return {LocalStream(std::move(one)), LocalStream(std::move(other))};
 }
 
-std::pair<LocalStream, LocalStream> LocalStream::pair() {
-  return detail::or_raise("pair", detail::unnamed.value, [](std::error_code& ec) { return pair(ec); });
+std::pair<LocalStream, LocalStream> LocalStream::pair(Type type) {
+  return detail::or_raise("pair", detail::unnamed.value, [&](std::error_code& ec) { return pair(type, ec); });
 }
 
 // Reading and writing: the work is the Connection's.
@@ -297,6 +307,8 @@ LocalStream LocalStream::duplicate() const {
 }
 
 bool LocalStream::is_open() const noexcept { return connection_ && connection_->is_open(); }
+
+Type LocalStream::type() const noexcept { return connection_ ? connection_->type() : Type::stream; }
 
 const LocalAddress& LocalStream::local_address() const noexcept {
   return connection_ ? connection_->local_address() : detail::unnamed.value;

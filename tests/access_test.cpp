@@ -40,15 +40,6 @@ TEST(Trust, InAnyoneOrInThisUserMeetsAListenerOfThisUser) {
   }
 }
 
-TEST(Options, ThatNothingIsBuiltForYetAreNotSupportedAndNothingIsLeft) {
-  const LocalAddress address = LocalAddress::unique();
-  EXPECT_CODE(bind_outcome(address, {.type = Type::packets}), std::errc::operation_not_supported);
-  EXPECT_CODE(connect(address).ec, std::errc::connection_refused);
-  LocalListener listener = LocalListener::bind(address, {.existing = Existing::fail});
-  EXPECT_CODE(connect(address, 1s, {.type = Type::packets}).ec, std::errc::operation_not_supported);
-  EXPECT_CODE(accept(listener, 0s).ec, std::errc::timed_out);
-}
-
 TEST(Access, OfAUsersNameIsForThatUserAlone) {
   const LocalAddress address = LocalAddress::unique();
   const ListenOptions for_others[] = {

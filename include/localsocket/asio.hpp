@@ -56,7 +56,11 @@ inline void assign(AsioStream& to, NativeHandle handle, std::error_code& ec) {
 
 /// Without memory the stream stays as it is; after an error it is closed.
 inline void hand_over(LocalStream& stream, AsioStream& to, std::error_code& ec) {
-  assign(to, stream.native_handle(), ec);
+  if (stream.type() == Type::stream) {
+    assign(to, stream.native_handle(), ec);
+  } else {
+    ec = std::make_error_code(std::errc::operation_not_supported);
+  }
   if (ec) {
     stream.close();
   } else {
@@ -70,7 +74,8 @@ inline void hand_over(LocalStream& stream, AsioStream& to, std::error_code& ec) 
 /// (CreateIoCompletionPort's documentation).
 ///
 /// No call of the stream may be running. The connection no longer counts among the listener's max_connections. Where
-/// nobody is connected the error is bad_file_descriptor; after an error the connection is closed.
+/// nobody is connected the error is bad_file_descriptor, of packets operation_not_supported; after an error the
+/// connection is closed.
 ///
 ///     asio::io_context loop;
 ///     AsioStream stream = to_asio(LocalStream::connect("echo", 0s), loop.get_executor());

@@ -40,10 +40,10 @@ namespace localsocket::inline LOCALSOCKET_ABI {
 /// | errc::no_such_file_or_directory | bind: no directory of the path; DetachedProcess: no program    |
 /// | errc::read_only_file_system     | bind, in a directory that cannot be written                    |
 /// | errc::no_space_on_device        | bind, and there is no space for this user's socket file          |
-/// | errc::wrong_protocol_type       | connect, and another kind of socket is there (datagrams)       |
+/// | errc::wrong_protocol_type       | connect, and another kind of socket is there                   |
 /// | errc::not_enough_memory         | the system's memory ran out, or its buffers for this           |
 /// | errc::io_error                  | the file system failed                                         |
-/// | Errc::message_too_large         | MessageStream: longer than the limit                           |
+/// | Errc::message_too_large         | MessageStream: longer than the limit, or than the system takes |
 /// | Errc::malformed_message         | MessageStream: not a message                                   |
 enum class Errc {
   invalid_address = 1,

@@ -59,6 +59,14 @@ struct MessageOptions {
 /// may be empty. These are the bytes of protobuf's delimited format and of LUCI's recordio. MessageOptions::framing
 /// chooses another format.
 ///
+/// **Packets.** Over a stream of Type::packets a message is what the system keeps whole, without a framing; one that is
+/// asked for as well makes each call give invalid_argument. One send is one write, and is never begun and not ended:
+/// there is nothing to flush, and a MessageBatch sends each message at once. 64 KiB pass everywhere; of more what the
+/// system takes, which is nothing or all (Linux: the socket's send buffer less 32 bytes, of which buffer_size sets the
+/// listener's; pipes: 2^30 bytes). A send of more than the pipe's buffer that is interrupted closes the stream, because
+/// the peer may have had a part. A message of any size is read when there is memory for it, up to max_size; the peer's
+/// end is told after all that it sent.
+///
 /// **Threads.** Any number of threads may send and flush while one receives. The messages of several senders
 /// never interleave; while one writes the others wait, as long as their Wait and the stream's write time-out let them.
 /// Moving, assigning, release() and the destructor need the object alone.
@@ -77,7 +85,8 @@ class LOCALSOCKET_EXPORT MessageStream {
   /// What a MessageStream is made of.
   struct Parts {
     LocalStream stream;
-    std::vector<std::byte> unread;  ///< received, but not yet as a message: these come before what the stream gives
+    std::vector<std::byte> unread;  ///< received, but not yet as a message: these come before what the stream gives;
+                                    ///< of a packet, after its size as a varint
     std::vector<std::byte> unsent;  ///< the rest of a message: these go before anything else is written
   };
 

@@ -34,10 +34,11 @@ enum class Direction {
   server_to_client,
 };
 
-/// What a connection carries. Packets are operation_not_supported so far.
+/// What a connection carries. Both ends must ask for the same: else errc::wrong_protocol_type at connect.
 enum class Type {
   stream,   ///< bytes, without boundaries
-  packets,  ///< the system's own messages
+  packets,  ///< the system's own messages, for a MessageStream: a message-type pipe, or SOCK_SEQPACKET (Linux, FreeBSD;
+            ///< macOS has none: operation_not_supported)
 };
 
 /// What a Unix listener can be asked for; other platforms do not look at it.
@@ -93,6 +94,7 @@ struct ListenOptions {
   /// The connection's buffer in bytes, per direction: 1 to 2^30. Unless set, pipes have 64 KiB and sockets what the
   /// system gives.
   std::optional<std::size_t> buffer_size = std::nullopt;
+  /// Packets: not with windows.half_close (invalid_argument), whose empty message is the end.
   Type type = Type::stream;
   PosixListenOptions posix = {};
   WindowsListenOptions windows = {};

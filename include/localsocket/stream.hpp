@@ -50,6 +50,9 @@ class MessageStream;
 /// nonblocking mode instead of waiting, with errc::operation_would_block. Time-outs, deadlines, the mode, cancel and
 /// close all reach calls that are already waiting, within 20 ms. What was moved by then is returned, and the stream
 /// stays usable and in order. shutdown(), available(), peer() and duplicate() do not wait: no limit concerns them.
+///
+/// **Packets.** A connection of Type::packets is for a MessageStream. Its own reads and writes, shutdown(), drain() and
+/// available(), and those of its halves, give errc::operation_not_supported.
 class LOCALSOCKET_EXPORT LocalStream {
  public:
   using Duration = Wait::Clock::duration;
@@ -65,7 +68,8 @@ class LOCALSOCKET_EXPORT LocalStream {
   /// the listener has no room for one more client. Errors: connection_refused (nobody was listening at the end),
   /// timed_out (a listener, but no room), permission_denied (also: the listener is somebody's whom
   /// ConnectOptions::trust leaves out, or the runtime directory is not ours), operation_canceled, too_many_files_open,
-  /// invalid_argument (options), and the error of a malformed address.
+  /// invalid_argument (options), wrong_protocol_type (the listener is of another Type), and the error of a malformed
+  /// address.
   static LocalStream connect(const LocalAddress& address, const Wait& wait, const ConnectOptions& options,
                              std::error_code& ec);
   static LocalStream connect(const LocalAddress& address, const Wait& wait, std::error_code& ec) {
@@ -79,7 +83,8 @@ class LOCALSOCKET_EXPORT LocalStream {
   }
 
   /// Two streams connected to each other, without an address.
-  static std::pair<LocalStream, LocalStream> pair(std::error_code& ec);
+  static std::pair<LocalStream, LocalStream> pair(Type type, std::error_code& ec);
+  static std::pair<LocalStream, LocalStream> pair(std::error_code& ec) { return pair(Type::stream, ec); }
 
   // Reading and writing: each in three forms.
 
@@ -196,6 +201,9 @@ class LOCALSOCKET_EXPORT LocalStream {
   PeerProcess peer_process(Exactness exactness, std::error_code& ec) const;
   PeerProcess peer_process(std::error_code& ec) const { return peer_process(Exactness::best_effort, ec); }
 
+  /// What it carries. Of an adopted socket that is the socket's own type; an adopted pipe is taken for a stream.
+  Type type() const noexcept;
+
   /// Of an accepted stream the listener's address; else unnamed.
   const LocalAddress& local_address() const noexcept;
 
@@ -226,7 +234,7 @@ class LOCALSOCKET_EXPORT LocalStream {
   static LocalStream connect(const LocalAddress& address, const ConnectOptions& options) {
     return connect(address, default_connect_timeout, options);
   }
-  static std::pair<LocalStream, LocalStream> pair();
+  static std::pair<LocalStream, LocalStream> pair(Type type = Type::stream);
   std::size_t read_some(const ReadBuffers& to, const Wait& wait = {});
   std::size_t read_exact(const ReadBuffers& to, const Wait& wait = {});
   std::size_t write_some(const WriteBuffers& from, const Wait& wait = {});

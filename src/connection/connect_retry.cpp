@@ -11,8 +11,6 @@ bool ConnectRetry::begins(std::error_code& ec) noexcept {
     ec = malformed;
   } else if (options_.poll_interval <= std::chrono::milliseconds::zero()) {
     ec = error(Operation::connect, std::errc::invalid_argument);
-  } else if (options_.type != Type::stream) {
-    ec = error(Operation::connect, std::errc::operation_not_supported);
   } else if (const Interruption why = call_.begin(); why != Interruption::none) {
     ec = error(Operation::connect, why);
   } else {

@@ -34,7 +34,7 @@ std::size_t Connection::run(Operation operation, Gate& gate, const Wait& wait, s
   std::size_t moved = 0;
   {
     Call call(gate, wait);
-    const Interruption why = call.begin();
+    const Interruption why = refusal_of(Type::stream, call);
     if (why == Interruption::none) [[likely]] {
       moved = body(call);
     } else {
@@ -107,6 +107,18 @@ std::size_t Connection::write_all_within(const WriteBuffers& from, Call& call, s
   });
 }
 
+PacketPart Connection::receive_packet_within(std::span<std::byte> to, Call& call, std::error_code& ec) {
+  const PacketPart part = native_.receive_packet(to, call, ec);
+  if (part.is_end && reading_.is_closed()) ec = error(Operation::read, Errc::closed);
+  return part;
+}
+
+PacketFate Connection::send_packet_within(std::span<const std::byte> message, Call& call, std::error_code& ec) {
+  const PacketFate fate = native_.send_packet(message, call, ec);
+  if (fate != PacketFate::sent && writing_.is_closed()) ec = error(Operation::write, Errc::closed);
+  return fate;
+}
+
 std::size_t Connection::read_some(const ReadBuffers& to, const Wait& wait, std::error_code& ec) {
   return run(Operation::read, reading_, wait, ec, [&](Call& call) { return read_some_within(to, call, ec); });
 }
@@ -128,6 +140,10 @@ void Connection::shutdown(Shutdown how, std::error_code& ec) {
 }
 
 void Connection::shutdown_at_once(Shutdown how, std::error_code& ec) noexcept {
+  if (type() == Type::packets) {
+    ec = error(Operation::other, std::errc::operation_not_supported);
+    return;
+  }
   Gate unlimited;
   const Wait at_once(Clock::duration::zero());
   Call call(unlimited, at_once);
@@ -143,7 +159,13 @@ bool Connection::drain(const Wait& wait, std::error_code& ec) {
 
 std::size_t Connection::available(std::error_code& ec) {
   std::size_t bytes = 0;
-  run_at_once(Operation::read, reading_, ec, [&] { bytes = native_.available(ec); });
+  run_at_once(Operation::read, reading_, ec, [&] {
+    if (type() == Type::stream) {
+      bytes = native_.available(ec);
+    } else {
+      ec = error(Operation::read, std::errc::operation_not_supported);
+    }
+  });
   return bytes;
 }
 
@@ -227,7 +249,7 @@ void Connection::close_if_idle() noexcept {
 void Connection::close_half(bool reads) noexcept {
   Gate& gate = reads ? reading_ : writing_;
   const Gate& other = reads ? writing_ : reading_;
-  std::error_code cannot;  // a byte-type pipe: the direction ends with the connection then
+  std::error_code cannot;  // a byte-type pipe, or packets: the direction ends with the connection then
   {
     const Entry entry(gate);
     if (!gate.is_closed()) {

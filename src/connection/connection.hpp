@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <system_error>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
@@ -36,11 +37,21 @@ class Connection {
   /// Before any call: the permit that it lets go of when its handle has been closed.
   void hold(std::shared_ptr<ConnectionPermit> permit) noexcept { permit_ = std::move(permit); }
 
+  Type type() const noexcept { return native_.type(); }
+
+  /// Why a call that is for connections of a type must not even be tried.
+  Interruption refusal_of(Type type, const Call& call) const noexcept {
+    const Interruption why = call.begin();
+    return why == Interruption::none && type != this->type() ? Interruption::unsupported : why;
+  }
+
   // Steps of a call that has begun.
   std::size_t read_some_within(const ReadBuffers& to, Call& call, std::error_code& ec);
   std::size_t write_some_within(const WriteBuffers& from, Call& call, std::error_code& ec);
   std::size_t read_exact_within(const ReadBuffers& to, Call& call, std::error_code& ec);
   std::size_t write_all_within(const WriteBuffers& from, Call& call, std::error_code& ec);
+  PacketPart receive_packet_within(std::span<std::byte> to, Call& call, std::error_code& ec);
+  PacketFate send_packet_within(std::span<const std::byte> message, Call& call, std::error_code& ec);
   NativeHandle handle_within() const noexcept { return native_.handle(); }
   /// After each call, which is in the gate no more.
   void leave(const Gate& gate) noexcept {

@@ -4,15 +4,18 @@
 #pragma once
 
 #include <localsocket/buffers.hpp>
+#include <localsocket/options.hpp>
 #include <localsocket/platform.hpp>
 #include <localsocket/wait.hpp>
 
 #include "errors.hpp"
 #include "gate.hpp"
+#include "packet.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <system_error>
 
 namespace localsocket::inline LOCALSOCKET_ABI {
@@ -25,9 +28,10 @@ class Connection;
 
 class StreamCall {
  public:
-  /// Begins a call that reads or writes, or says in `ec` why it may not even be tried. The Wait and the stream must
-  /// outlive it.
-  StreamCall(const LocalStream& stream, Operation operation, const Wait& wait, std::error_code& ec) noexcept;
+  /// Begins a call that reads or writes, or says in `ec` why it may not even be tried: also that the stream is not of
+  /// that type. The Wait and the stream must outlive it.
+  StreamCall(const LocalStream& stream, Operation operation, const Wait& wait, std::error_code& ec,
+             Type type = Type::stream) noexcept;
   StreamCall(const StreamCall&) = delete;
   StreamCall& operator=(const StreamCall&) = delete;
   ~StreamCall();
@@ -41,6 +45,10 @@ class StreamCall {
   // As the functions of LocalStream, each within what is left of the call. Not after an error.
   std::size_t read_some(const ReadBuffers& to, std::error_code& ec);
   std::size_t write_all(const WriteBuffers& from, std::error_code& ec);
+
+  // What the backend says of them; of a stream of packets.
+  PacketPart receive_packet(std::span<std::byte> to, std::error_code& ec);
+  PacketFate send_packet(std::span<const std::byte> message, std::error_code& ec);
 
   /// The stream's, which stays open until the call ends.
   NativeHandle handle() const noexcept;

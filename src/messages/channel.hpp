@@ -16,12 +16,15 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail {
 /// Behind a pointer: senders and a receiver hold on to it, so it cannot move.
 class MessageChannel {
  public:
-  MessageChannel(const MessageStream::Parts& parts, const MessageOptions& options)
-      : framing(options.framing.value_or(Framing::varint)),
-        reader(framing, options.max_size, parts.unread),
-        writer(framing, options.max_size, parts.unsent) {}
+  MessageChannel(Type type, const MessageStream::Parts& parts, const MessageOptions& options)
+      : format{type, options.framing.value_or(Framing::varint)},
+        refusal(type == Type::packets && options.framing ? error(Operation::other, std::errc::invalid_argument)
+                                                         : std::error_code()),
+        reader(format, options.max_size, parts.unread),
+        writer(format, options.max_size, parts.unsent) {}
 
-  Framing framing;
+  Format format;
+  std::error_code refusal;  // of what the options ask for, to every call
   MessageReader reader;
   MessageWriter writer;
 };
@@ -32,10 +35,10 @@ using ChannelPointer = std::unique_ptr<MessageChannel>;
 template <class Function>
 auto with_channel(const ChannelPointer& channel, std::error_code& ec, Function function) {
   ec.clear();
-  if (channel) [[likely]] {
+  if (channel && !channel->refusal) [[likely]] {
     return function(*channel);
   }
-  ec = error(Operation::write, Errc::closed);
+  ec = channel ? channel->refusal : error(Operation::write, Errc::closed);
   return decltype(function(*channel))();
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <localsocket/message_stream.hpp>
+#include <localsocket/options.hpp>
 
 #include <array>
 #include <cstddef>
@@ -66,6 +67,15 @@ inline Length decode_length(Bytes bytes) noexcept {
   }
   return {Length::State::incomplete};
 }
+
+/// What a MessageStream carries its messages in: a framing if that is a stream of bytes.
+struct Format {
+  Type type;
+  Framing framing;
+
+  /// Whether one byte before it is all that a small message has around it.
+  bool has_small_headers() const noexcept { return type == Type::stream && framing == Framing::varint; }
+};
 
 // Messages of any framing.
 

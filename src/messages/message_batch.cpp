@@ -42,7 +42,8 @@ MessageBatch::~MessageBatch() = default;
 
 bool MessageBatch::add_any(const WriteBuffers& buffers, const Wait& wait, std::error_code& ec) {
   return detail::with_channel(messages_->channel_, ec, [&](detail::MessageChannel& c) {
-    const detail::Message message(c.framing, buffers);
+    if (c.format.type == Type::packets) return messages_->send(buffers, wait, ec);  // each is a write of its own
+    const detail::Message message(c.format.framing, buffers);
     if (!c.writer.accepts(message, ec)) return false;
     if (message.total_size > size_ - used_) flush(wait, ec);
     if (ec) return false;

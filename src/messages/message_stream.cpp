@@ -35,8 +35,8 @@ MessageStream::MessageStream(LocalStream stream, const MessageOptions& options)
 
 MessageStream::MessageStream(Parts parts, const MessageOptions& options)
     : stream_(std::move(parts.stream)),
-      channel_(std::make_unique<detail::MessageChannel>(parts, options)),
-      read_ahead_(channel_->framing == Framing::varint ? &channel_->reader.read_ahead() : nullptr),
+      channel_(std::make_unique<detail::MessageChannel>(stream_.type(), parts, options)),
+      read_ahead_(channel_->format.has_small_headers() ? &channel_->reader.read_ahead() : nullptr),
       may_refuse_(detail::StreamCall::may_refuse_reads(stream_)),
       refusing_(stream_.connection_.get()),
       largest_small_(std::min<std::size_t>(channel_->writer.max_size(), 0x7f)) {}
@@ -133,9 +133,8 @@ const LocalStream& MessageStream::stream() const noexcept { return stream_; }
 MessageStream::Parts MessageStream::release() {
   Parts parts;
   if (channel_) {
-    const Bytes unread = channel_->reader.unread();
     const Bytes unsent = channel_->writer.unsent();
-    parts.unread.assign(unread.begin(), unread.end());
+    parts.unread = channel_->reader.unread();
     parts.unsent.assign(unsent.begin(), unsent.end());
   }
   parts.stream = std::move(stream_);

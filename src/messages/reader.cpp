@@ -47,26 +47,54 @@ class Reading {
   LocalStream& stream() noexcept { return stream_; }
 
   std::size_t some(const ReadBuffers& to, std::error_code& ec) {
-    if (!call_) call_.emplace(stream_, Operation::read, wait_, ec);
+    begin(Type::stream, ec);
     return ec ? 0 : call_->read_some(to, ec);
   }
 
+  PacketPart packet(std::span<std::byte> to, std::error_code& ec) {
+    begin(Type::packets, ec);
+    return ec ? PacketPart() : call_->receive_packet(to, ec);
+  }
+
  private:
+  void begin(Type type, std::error_code& ec) {
+    if (!call_) call_.emplace(stream_, Operation::read, wait_, ec, type);
+  }
+
   LocalStream& stream_;
   const Wait& wait_;
   bool may_begin_;
   std::optional<StreamCall> call_;
 };
 
-MessageReader::MessageReader(Framing framing, std::size_t max_size, Bytes unread)
+MessageReader::MessageReader(const Format& format, std::size_t max_size, Bytes unread)
     // So that the size of a header and of a message can be added.
-    : framing_(framing), max_size_(std::min(max_size, SIZE_MAX / 4)) {
+    : format_(format), max_size_(std::min(max_size, SIZE_MAX / 4)) {
+  if (format_.type == Type::packets) {
+    const Length length = decode_length(unread);
+    if (length.state != Length::State::complete) return;
+    packet_size_ = static_cast<std::size_t>(length.value);
+    unread = unread.subspan(length.header_size);
+  }
   if (unread.empty()) return;
   queue_.reserve(std::max(unread.size(), read_ahead_size));
   queue_.append(unread);
 }
 
+// A packet that has been looked at goes with its size in front: it may be empty, or not be there whole.
+std::vector<std::byte> MessageReader::unread() const {
+  std::vector<std::byte> bytes;
+  if (packet_size_) {
+    Header header;
+    const std::size_t size = encode_length(*packet_size_, header);
+    bytes.assign(header.begin(), header.begin() + static_cast<std::ptrdiff_t>(size));
+  }
+  bytes.insert(bytes.end(), queue_.bytes().begin(), queue_.bytes().end());
+  return bytes;
+}
+
 bool MessageReader::has_message() noexcept {
+  if (format_.type == Type::packets) return has_packet();
   const Frame frame = decode();
   return frame.state == Frame::State::found && frame.total() <= queue_.size();
 }
@@ -87,7 +115,30 @@ bool MessageReader::read_ahead(Reading& reading, std::error_code& ec) {
   return false;
 }
 
+/// A packet has its end from the system, and comes into the queue whole.
+std::optional<Frame> MessageReader::next_packet(Reading& reading, std::error_code& ec) {
+  while (reading.may_begin()) {
+    if (packet_size_.value_or(0) > max_size_) {
+      ec = error(Operation::read, Errc::message_too_large);
+      break;
+    }
+    if (has_packet()) return Frame{.state = Frame::State::found, .size = *packet_size_};
+    if (packet_size_) {
+      queue_.reserve(*packet_size_);
+    } else {
+      make_space();
+    }
+    const PacketPart part = reading.packet(queue_.free_space(), ec);
+    if (part.is_end && packet_size_ && !ec) ec = error(Operation::read, Errc::malformed_message);
+    if (part.is_end || ec) break;
+    queue_.commit(part.taken);
+    packet_size_ = queue_.size() + part.rest;
+  }
+  return std::nullopt;
+}
+
 std::optional<Frame> MessageReader::next(Reading& reading, std::error_code& ec) {
+  if (format_.type == Type::packets) return next_packet(reading, ec);
   while (reading.may_begin()) {
     const Frame frame = decode();
     if (frame.state == Frame::State::found) [[likely]] {

@@ -24,7 +24,7 @@ class Reading;
 
 class MessageReader {
  public:
-  MessageReader(Framing framing, std::size_t max_size, std::span<const std::byte> unread);
+  MessageReader(const Format& format, std::size_t max_size, std::span<const std::byte> unread);
 
   /// What is read ahead, for a message that can be taken from it at once.
   ByteWindow& read_ahead() noexcept { return queue_.window(); }
@@ -37,11 +37,12 @@ class MessageReader {
   std::optional<std::size_t> next_size(LocalStream& stream, const Wait& wait, std::error_code& ec);
 
   bool has_message() noexcept;
-  std::span<const std::byte> unread() const noexcept { return queue_.bytes(); }
+  std::vector<std::byte> unread() const;
 
  private:
-  Frame decode() noexcept { return detail::decode(framing_, queue_.bytes(), max_size_, scanned_); }
+  Frame decode() noexcept { return detail::decode(format_.framing, queue_.bytes(), max_size_, scanned_); }
   std::optional<Frame> next(Reading& reading, std::error_code& ec);
+  std::optional<Frame> next_packet(Reading& reading, std::error_code& ec);
   void make_space();
   bool read_ahead(Reading& reading, std::error_code& ec);
   bool complete(Reading& reading, const Frame& frame, std::error_code& ec);
@@ -50,6 +51,7 @@ class MessageReader {
     const auto payload = queue_.bytes().subspan(frame.header_size, frame.size);
     queue_.consume(frame.total());
     scanned_ = 0;
+    packet_size_.reset();
     return payload;
   }
   template <class Container>
@@ -57,10 +59,14 @@ class MessageReader {
   template <class Grow>
   bool receive_directly(Reading& reading, const Frame& frame, Grow grow, std::error_code& ec);
 
-  Framing framing_;
+  bool has_packet() const noexcept { return packet_size_ && queue_.size() == *packet_size_; }
+
+  Format format_;
   std::size_t max_size_;
   std::size_t scanned_ = 0;  // of the next message, without finding its end
   ByteQueue queue_;
+  // Of packets: the size of the message that has begun. What of it has been taken off the connection is in the queue.
+  std::optional<std::size_t> packet_size_;
 };
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -20,8 +20,8 @@ constexpr std::size_t small_size = 512;
 /// A send or flush: one call, in which it waits for the mutex and then writes.
 class WriterCall {
  public:
-  WriterCall(WriterMutex& mutex, LocalStream& stream, const Wait& wait, std::error_code& ec)
-      : stream_(stream), call_(stream, Operation::write, wait, ec) {
+  WriterCall(WriterMutex& mutex, LocalStream& stream, const Wait& wait, std::error_code& ec, Type type = Type::stream)
+      : stream_(stream), call_(stream, Operation::write, wait, ec, type) {
     if (!ec) lock_.emplace(mutex, call_.call(), ec);
   }
 
@@ -34,9 +34,9 @@ class WriterCall {
   std::optional<WriterLock> lock_;
 };
 
-MessageWriter::MessageWriter(Framing framing, std::size_t max_size, Bytes unsent)
-    : framing_(framing),
-      max_size_(static_cast<std::size_t>(std::min<std::uint64_t>(max_size, largest_size(framing)))),
+MessageWriter::MessageWriter(const Format& format, std::size_t max_size, Bytes unsent)
+    : format_(format),
+      max_size_(static_cast<std::size_t>(std::min<std::uint64_t>(max_size, largest_size(format.framing)))),
       has_rest_(!unsent.empty()) {
   if (unsent.empty()) return;
   rest_.reserve(unsent.size());
@@ -46,14 +46,15 @@ MessageWriter::MessageWriter(Framing framing, std::size_t max_size, Bytes unsent
 bool MessageWriter::accepts_bytes(const Message& message, std::error_code& ec) const noexcept {
   if (message.size > max_size_) {
     ec = error(Operation::write, Errc::message_too_large);
-  } else if (!is_kept_whole(framing_, message.payload)) {
+  } else if (!is_kept_whole(format_.framing, message.payload)) {
     ec = error(Operation::other, std::errc::invalid_argument);
   }
   return !ec;
 }
 
 bool MessageWriter::send(LocalStream& stream, const WriteBuffers& payload, const Wait& wait, std::error_code& ec) {
-  const Message message(framing_, payload);
+  if (format_.type == Type::packets) return send_packet(stream, payload, wait, ec);
+  const Message message(format_.framing, payload);
   if (!accepts(message, ec)) return false;
   WriterCall writing(mutex_, stream, wait, ec);
   if (ec) return false;
@@ -63,15 +64,40 @@ bool MessageWriter::send(LocalStream& stream, const WriteBuffers& payload, const
     parts_.push_back(part);
     return true;
   });
-  if (is_delimited(framing_)) parts_.push_back(message.trailer());
+  if (is_delimited(format_.framing)) parts_.push_back(message.trailer());
   const std::size_t written = write(writing, parts_, ec);
   if (written != 0) keep_rest(writing, std::span<const Bytes>(parts_).subspan(1), written);
   return written != 0;
 }
 
+/// One message is one write: it takes its parts in one piece.
+bool MessageWriter::send_packet(LocalStream& stream, const WriteBuffers& payload, const Wait& wait,
+                                std::error_code& ec) {
+  if (payload.total_size() > max_size_) {
+    ec = error(Operation::write, Errc::message_too_large);
+    return false;
+  }
+  WriterCall writing(mutex_, stream, wait, ec, Type::packets);
+  if (ec) return false;
+  Bytes message = payload.front();
+  if (!payload.is_single()) {
+    rest_.reserve(payload.total_size());
+    payload.for_each([&](Bytes part) {
+      rest_.append(part);
+      return true;
+    });
+    message = rest_.bytes();
+  }
+  const PacketFate fate = writing.call().send_packet(message, ec);
+  rest_.consume(rest_.size());
+  // The peer would take what follows for the rest.
+  if (fate == PacketFate::torn) stream.close();
+  return fate == PacketFate::sent;
+}
+
 std::size_t MessageWriter::send_framed(LocalStream& stream, Bytes messages, const Wait& wait, std::error_code& ec) {
-  WriterCall writing(mutex_, stream, wait, ec);
-  if (ec) return 0;
+  WriterCall writing(mutex_, stream, wait, ec, format_.type);
+  if (ec || (rest_.empty() && messages.empty())) return 0;
   const std::array parts{rest_.bytes(), messages};
   const std::size_t written = write(writing, parts, ec);
   if (written == messages.size()) [[likely]] {
@@ -88,14 +114,15 @@ std::size_t MessageWriter::end_of_message(Bytes messages, std::size_t written) c
   std::size_t end = 0;
   while (end < written) {
     std::size_t scanned = 0;
-    end += decode(framing_, messages.subspan(end), SIZE_MAX, scanned).total();
+    end += decode(format_.framing, messages.subspan(end), SIZE_MAX, scanned).total();
   }
   return end;
 }
 
 void MessageWriter::flush(LocalStream& stream, const Wait& wait, std::error_code& ec) {
-  WriterCall writing(mutex_, stream, wait, ec);
+  WriterCall writing(mutex_, stream, wait, ec, format_.type);
   if (ec) return;
+  if (rest_.empty()) return;
   const Bytes rest = rest_.bytes();
   write(writing, rest, ec);
 }

@@ -51,13 +51,13 @@ class WriterCall;
 
 class MessageWriter {
  public:
-  MessageWriter(Framing framing, std::size_t max_size, Bytes unsent);
+  MessageWriter(const Format& format, std::size_t max_size, Bytes unsent);
 
   std::size_t max_size() const noexcept { return max_size_; }
 
   /// Whether it may be sent at all; if not, why.
   bool accepts(const Message& message, std::error_code& ec) const noexcept {
-    if (message.size <= max_size_ && !is_delimited(framing_)) [[likely]] {
+    if (message.size <= max_size_ && !is_delimited(format_.framing)) [[likely]] {
       return true;
     }
     return accepts_bytes(message, ec);
@@ -76,16 +76,17 @@ class MessageWriter {
 
  private:
   bool accepts_bytes(const Message& message, std::error_code& ec) const noexcept;
+  bool send_packet(LocalStream& stream, const WriteBuffers& payload, const Wait& wait, std::error_code& ec);
   std::size_t write_small(WriterCall& writing, const Message& message, std::error_code& ec);
   std::size_t write(WriterCall& writing, const WriteBuffers& parts, std::error_code& ec);
   void keep_rest(WriterCall& writing, WriteBuffers message, std::size_t written);
 
   std::size_t end_of_message(Bytes messages, std::size_t written) const noexcept;
 
-  Framing framing_;
+  Format format_;
   std::size_t max_size_;
   WriterMutex mutex_;
-  ByteQueue rest_;
+  ByteQueue rest_;            // of packets: one whose parts have been put together, while it is sent
   std::vector<Bytes> parts_;  // of one write, the rest first; kept for its memory
   std::atomic<bool> has_rest_{false};
 };

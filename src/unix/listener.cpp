@@ -51,6 +51,7 @@ Listener& Listener::operator=(Listener&& other) noexcept {
     maker_ = other.maker_;
     is_adopted_ = other.is_adopted_;
     found_ = other.found_;
+    type_ = other.type_;
     direction_ = other.direction_;
     buffer_size_ = other.buffer_size_;
     asks_who_comes_ = other.asks_who_comes_;
@@ -72,10 +73,11 @@ Listener Listener::bind(LocalAddress& address, const ListenOptions& options, std
   const bool is_abstract = parts.form == AddressForm::abstract_name;
   std::vector<BindTarget> targets;
   if (!is_abstract) targets = bind_targets_of(parts, ec);
+  const int socket_type = socket_type_of(options.type, Operation::bind, ec);
   if (ec) return {};
-  Listener listener(open_socket(SOCK_STREAM, ec).release());
+  Listener listener(open_socket(socket_type, ec).release(), options.type);
   // All that can fail comes before a live listener is replaced.
-  if (!ec && !listener.make_accept_interruptible()) ec = last_error(Operation::bind);
+  if (!ec && !listener.prepare()) ec = last_error(Operation::bind);
   if (ec) return {};
   listener.direction_ = options.direction;
   listener.buffer_size_ = options.buffer_size;
@@ -97,14 +99,20 @@ Listener Listener::adopt(NativeHandle handle, const LocalAddress& address, std::
   if (ec) return {};
   const bool is_abstract = AddressAccess::parts(address).form == AddressForm::abstract_name;
   SocketFile file = is_abstract ? SocketFile() : SocketFile::of_others(address.native());  // before the handle is ours
-  Listener listener(handle);
+  Listener listener(handle, type_of_socket(handle));
   listener.is_adopted_ = true;
   listener.file_ = std::move(file);
-  if (!listener.find_settings() || !listener.make_accept_interruptible()) {
+  if (!listener.find_settings() || !listener.prepare()) {
     ec = last_error(Operation::other);
     listener.socket_ = -1;  // still the caller's
   }
   return listener;
+}
+
+// Its clients inherit what tells their empty messages, so that those count that come before accept (unix_accept() in
+// net/unix/af_unix.c).
+bool Listener::prepare() noexcept {
+  return make_accept_interruptible() && (type_ == Type::stream || tell_empty_messages(handle()));
 }
 
 // How accept behaves on a socket that others have made, and may go on using.
@@ -173,7 +181,7 @@ Stream Listener::accept(Call& call, std::error_code& ec) {
     // Advice: what the system allows is what there is.
     sys("setsockopt", ::setsockopt, accepted.get(), SOL_SOCKET, SO_SNDBUF, &size, socklen_t{sizeof size});
   }
-  return Stream(accepted.release());
+  return Stream(accepted.release(), type_);
 }
 
 bool Listener::owns_address(std::error_code& ec) const noexcept { return file_.still_has_its_name(ec); }

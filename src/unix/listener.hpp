@@ -38,7 +38,8 @@ class Listener {
   NativeHandle release() noexcept;
 
  private:
-  explicit Listener(int socket) noexcept : socket_(socket) {}
+  Listener(int socket, Type type) noexcept : socket_(socket), type_(type) {}
+  bool prepare() noexcept;
   bool find_settings() noexcept;
   bool make_accept_interruptible() noexcept;
   void restore_settings() noexcept;
@@ -47,6 +48,7 @@ class Listener {
   bool lets_in(int client) const noexcept;
 
   std::atomic<int> socket_{-1};
+  Type type_ = Type::stream;
   SocketFile file_;  // nothing for an abstract name
   std::uint32_t maker_ = process_generation();
   bool is_adopted_ = false;

@@ -61,11 +61,11 @@ Presence presence_at_path(const std::string& path, std::error_code& ec) {
   }
 }
 
-// An abstract name belongs to one type of socket, so that a probe of another type finds nobody; and a stream socket
-// that connects is a client. But one that is connected already is refused only after the listener has been looked for
-// (unix_stream_connect() in net/unix/af_unix.c): EISCONN says that there is one, and EAGAIN that it is busy.
-Presence presence_at_abstract(const std::string& name, std::error_code& ec) {
-  const auto ends = open_socket_pair(ec);
+// An abstract name belongs to one type of socket, so that a probe of another type finds nobody; and a socket of its
+// type that connects is a client. But one that is connected already is refused only after the listener has been looked
+// for (unix_stream_connect() in net/unix/af_unix.c): EISCONN says that there is one, and EAGAIN that it is busy.
+Presence presence_at_abstract(const std::string& name, int type, std::error_code& ec) {
+  const auto ends = open_socket_pair(type, ec);
   const int probe = ends.first.get();
   if (ec || !set_blocking(probe, false)) {
     if (!ec) ec = last_error(Operation::connect);
@@ -88,7 +88,10 @@ Presence presence_at_abstract(const std::string& name, std::error_code& ec) {
 Presence presence_at(const LocalAddress& address, std::error_code& ec) {
   using namespace unix_backend;
   const AddressParts& parts = AddressAccess::parts(address);
-  if (parts.form == AddressForm::abstract_name) return presence_at_abstract(address.native(), ec);
+  if (parts.form == AddressForm::abstract_name) {
+    const Presence presence = presence_at_abstract(address.native(), SOCK_STREAM, ec);
+    return ec || presence != Presence::nobody ? presence : presence_at_abstract(address.native(), SOCK_SEQPACKET, ec);
+  }
   Presence best = Presence::nobody;
   for (const NativeAddress& native : parts.natives) {
     if (parts.natives.size() > 1 && !is_good_directory(directory_of(native.text), ec)) {

@@ -48,6 +48,35 @@ int take_socket_error(int socket) noexcept {
   return error;
 }
 
+// What ends a record that is sent. Linux has no other ends.
+#if defined(__linux__)
+constexpr int end_of_record = 0;
+#else
+constexpr int end_of_record = MSG_EOR;
+#endif
+
+/// Whether a receive that took no control message has met a message, which may be empty, or the end.
+bool is_message(const msghdr& received) noexcept {
+#if defined(__linux__)
+  return (received.msg_flags & MSG_CTRUNC) != 0;  // the credentials that tell_empty_messages() asked for
+#else
+  return (received.msg_flags & MSG_EOR) != 0;
+#endif
+}
+
+/// The size of the message of which a receive that asked for MSG_TRUNC has told `told`.
+std::size_t size_of_message([[maybe_unused]] int socket, [[maybe_unused]] const msghdr& received,
+                            std::size_t told) noexcept {
+#if !defined(__linux__)
+  // There it tells what it has moved; what follows the message is counted in.
+  int bytes = 0;
+  if ((received.msg_flags & MSG_TRUNC) != 0 && control(socket, FIONREAD, bytes) == 0) {
+    return std::max(told + 1, static_cast<std::size_t>(bytes));
+  }
+#endif
+  return told;
+}
+
 // Apart from their callers, whose one buffer needs no list on the stack.
 ssize_t receive_scattered(int socket, const ReadBuffers& to, int flags) noexcept {
   Parts parts(to);
@@ -89,6 +118,7 @@ void Stream::take(Stream& other) noexcept {
   copy(is_given_, other.is_given_);
   copy(is_nonblocking_, other.is_nonblocking_);
   copy(found_nonblocking_, other.found_nonblocking_);
+  type_ = other.type_;
   is_adopted_ = other.is_adopted_;
   maker_ = other.maker_;
 }
@@ -146,18 +176,29 @@ NativeHandle Stream::release() noexcept {
 
 Stream Stream::adopt(NativeHandle handle, std::error_code& ec) {
   ec = check_socket(handle, false);
-  if (!ec && !prepare_socket(handle)) ec = last_error(Operation::other);
   if (ec) return {};
-  Stream stream(handle);
+  const Type type = type_of_socket(handle);
+  const bool is_prepared = prepare_socket(handle) && (type == Type::stream || tell_empty_messages(handle));
+  if (!is_prepared) {
+    ec = last_error(Operation::other);
+    return {};
+  }
+  Stream stream(handle, type);
   stream.is_adopted_ = true;
   stream.is_shared_ = true;  // with whoever else has it
   return stream;
 }
 
-std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
-  auto [a, b] = open_socket_pair(ec);
+std::pair<Stream, Stream> Stream::pair(Type type, std::error_code& ec) {
+  const int socket_type = socket_type_of(type, Operation::other, ec);
   if (ec) return {};
-  return {Stream(a.release()), Stream(b.release())};
+  auto [a, b] = open_socket_pair(socket_type, ec);
+  if (ec) return {};
+  if (type == Type::packets && !(tell_empty_messages(a.get()) && tell_empty_messages(b.get()))) {
+    ec = last_error(Operation::other);
+    return {};
+  }
+  return {Stream(a.release(), type), Stream(b.release(), type)};
 }
 
 // Linux: while the listener's backlog is full, connect waits as long as the send time-out and is woken when there is
@@ -200,6 +241,8 @@ void Stream::meet(const NativeAddress& native, const SocketDirectory& directory,
       maker = directory.is_fallback() ? Maker::ourselves : maker_of_name(native.text);
     }
     check_trust(socket(), trust, maker, native.text, ec);
+    // Not sooner, or connect would give the socket a name of its own (unix(7), autobind).
+    if (!ec && type_ == Type::packets && !tell_empty_messages(socket())) ec = last_error(Operation::connect);
   }
 }
 
@@ -208,7 +251,9 @@ void Stream::meet(const NativeAddress& native, const SocketDirectory& directory,
 Stream Stream::connect(LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
   const AddressParts& parts = AddressAccess::parts(address);
   const Trust trust = trust_of(address, options);
-  Stream stream(open_socket(SOCK_STREAM | nonblocking_connect, ec).release());
+  const int socket_type = socket_type_of(options.type, Operation::connect, ec);
+  if (ec) return {};
+  Stream stream(open_socket(socket_type | nonblocking_connect, ec).release(), options.type);
   if (ec) return {};
   stream.is_nonblocking_.store(nonblocking_connect != 0, std::memory_order_relaxed);
   std::error_code nobody;
@@ -280,6 +325,57 @@ std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code&
   });
 }
 
+// A message is looked at first, and taken off the queue once there is memory for all of it. That the peer closed with
+// messages of ours unread is told once, and before what it had sent (Linux; a stream tells it after that).
+PacketPart Stream::receive_packet(std::span<std::byte> to, Call& call, std::error_code& ec) {
+  iovec space{to.data(), to.size()};
+  msghdr received{};
+  const auto look = [&] {
+    return move(reading, receive_bound_, call, ec, [&](int socket, int flags) {
+      received = {};
+      received.msg_iov = &space;
+      received.msg_iovlen = 1;
+      return sys("recvmsg", ::recvmsg, socket, &received, flags | MSG_PEEK | MSG_TRUNC);
+    });
+  };
+  std::size_t told = look();
+  if (ec.value() == ECONNRESET) [[unlikely]] {
+    ec.clear();
+    told = look();
+  }
+  if (ec) return {};
+  if (!is_message(received)) return {.is_end = true};
+  const std::size_t size = size_of_message(socket(), received, told);
+  if (size > to.size()) return {.rest = size};
+  if (!drop_message()) {
+    ec = last_error(Operation::read);
+    return {};
+  }
+  return {.taken = size};
+}
+
+/// Takes the next message off the queue; false, and why in errno.
+bool Stream::drop_message() noexcept {
+  const auto drop = [&] {
+    return sys("recv", ::recv, socket(), static_cast<void*>(nullptr), std::size_t{0}, MSG_DONTWAIT);
+  };
+  const bool is_dropped = unless_interrupted(drop) >= 0;
+  return is_dropped || (errno == ECONNRESET && unless_interrupted(drop) >= 0);
+}
+
+PacketFate Stream::send_packet(std::span<const std::byte> message, Call& call, std::error_code& ec) {
+  move(writing, send_bound_, call, ec, [&](int socket, int flags) {
+    return sys("send", ::send, socket, static_cast<const void*>(message.data()), message.size(),
+               flags | no_signal | end_of_record);
+  });
+  // ENOBUFS: Linux takes no more than some 4 MiB at once, whatever the socket's buffer.
+  const int cause = ec.value();
+  if (cause == EMSGSIZE || (cause == ENOBUFS && message.size() > portable_packet_size)) {
+    ec = error(Operation::write, Errc::message_too_large);
+  }
+  return ec ? PacketFate::unsent : PacketFate::sent;
+}
+
 void Stream::shutdown(Shutdown how, Call&, std::error_code& ec) noexcept {
   const int native = how == Shutdown::read ? SHUT_RD : how == Shutdown::write ? SHUT_WR : SHUT_RDWR;
   // ENOTCONN: the peer is gone, so both directions have ended (macOS).
@@ -332,7 +428,7 @@ bool Stream::is_peer_gone(std::error_code& ec) const noexcept {
 
 Stream Stream::duplicate(std::error_code& ec) const noexcept {
   const auto duplicate = [](int fd, int command, int lowest) { return ::fcntl(fd, command, lowest); };
-  Stream copy(sys("fcntl", duplicate, socket(), F_DUPFD_CLOEXEC, 0));
+  Stream copy(sys("fcntl", duplicate, socket(), F_DUPFD_CLOEXEC, 0), type_);
   if (copy.socket() == -1) {
     ec = last_error(Operation::other);
     return {};

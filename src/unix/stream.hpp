@@ -9,6 +9,7 @@
 
 #include "core/address_parts.hpp"
 #include "core/gate.hpp"
+#include "core/packet.hpp"
 #include "socket_directory.hpp"
 #include "system.hpp"
 
@@ -48,7 +49,7 @@ class BlockingBound {
 class Stream {
  public:
   Stream() noexcept = default;
-  explicit Stream(int socket) noexcept : socket_(socket) {}
+  explicit Stream(int socket, Type type = Type::stream) noexcept : socket_(socket), type_(type) {}
   Stream(Stream&& other) noexcept { take(other); }
   Stream& operator=(Stream&& other) noexcept {
     if (this != &other) {
@@ -63,11 +64,14 @@ class Stream {
   static NativeHandle connect_for_child(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
   static std::size_t write_for_child(NativeHandle handle, const WriteBuffers& from, Call& call, std::error_code& ec);
   static void await_capacity(const LocalAddress& address, Call& call, Clock::duration time) noexcept;
-  static std::pair<Stream, Stream> pair(std::error_code& ec);
+  static std::pair<Stream, Stream> pair(Type type, std::error_code& ec);
   static Stream adopt(NativeHandle handle, std::error_code& ec);
 
   std::size_t read(const ReadBuffers& to, Call& call, std::error_code& ec);
   std::size_t write(const WriteBuffers& from, Call& call, std::error_code& ec);
+  Type type() const noexcept { return type_; }
+  PacketPart receive_packet(std::span<std::byte> to, Call& call, std::error_code& ec);
+  PacketFate send_packet(std::span<const std::byte> message, Call& call, std::error_code& ec);
   void shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept;
   bool drain(Call& call, std::error_code& ec) noexcept;
   std::size_t available(std::error_code& ec) const noexcept;
@@ -89,6 +93,7 @@ class Stream {
             std::error_code& ec);
   void make_blocking() noexcept;
   void make_as_found() noexcept;
+  bool drop_message() noexcept;
   bool bound_blocking(BlockingBound& bound, int timeout_option) noexcept;
 
   struct Side;
@@ -98,6 +103,7 @@ class Stream {
   std::size_t move(const Side& side, BlockingBound& bound, Call& call, std::error_code& ec, Transfer transfer);
 
   std::atomic<int> socket_{-1};
+  Type type_ = Type::stream;
   BlockingBound receive_bound_;
   BlockingBound send_bound_;
   std::atomic<bool> was_reset_{false};       // the peer left with bytes of ours unread

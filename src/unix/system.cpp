@@ -98,15 +98,35 @@ bool prepare_socket(int socket) noexcept {
   return true;
 }
 
+int socket_type_of(Type type, Operation operation, std::error_code& ec) noexcept {
+  if (type == Type::stream) return SOCK_STREAM;
+#if defined(__APPLE__)
+  ec = error(operation, std::errc::operation_not_supported);
+#else
+  static_cast<void>(operation);
+  static_cast<void>(ec);
+#endif
+  return SOCK_SEQPACKET;
+}
+
+bool tell_empty_messages([[maybe_unused]] int socket) noexcept {
+#if defined(__linux__)
+  const int on = 1;
+  return sys("setsockopt", ::setsockopt, socket, SOL_SOCKET, SO_PASSCRED, &on, socklen_t{sizeof on}) == 0;
+#else
+  return true;  // the end of a record is marked (MSG_EOR, recv(2))
+#endif
+}
+
 Descriptor open_socket(int type, std::error_code& ec) noexcept {
   Descriptor socket = prepared(sys("socket", ::socket, AF_UNIX, type | close_on_exec, 0));
   if (!socket.is_open()) ec = last_error(Operation::other);
   return socket;
 }
 
-std::pair<Descriptor, Descriptor> open_socket_pair(std::error_code& ec) noexcept {
+std::pair<Descriptor, Descriptor> open_socket_pair(int type, std::error_code& ec) noexcept {
   int ends[2] = {-1, -1};
-  if (sys("socketpair", ::socketpair, AF_UNIX, SOCK_STREAM | close_on_exec, 0, static_cast<int*>(ends)) != 0) {
+  if (sys("socketpair", ::socketpair, AF_UNIX, type | close_on_exec, 0, static_cast<int*>(ends)) != 0) {
     ec = last_error(Operation::other);
     return {};
   }
@@ -179,10 +199,15 @@ std::error_code check_socket(int socket, bool should_listen) noexcept {
   if (sys("getsockname", ::getsockname, socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
     return errno == ENOTSOCK ? unsupported : last_error(Operation::other);
   }
-  const bool fits = name.ss_family == AF_UNIX && socket_option(socket, SO_TYPE) == SOCK_STREAM &&
+  const int type = socket_option(socket, SO_TYPE);
+  const bool fits = name.ss_family == AF_UNIX && (type == SOCK_STREAM || type == SOCK_SEQPACKET) &&
                     (socket_option(socket, SO_ACCEPTCONN) == 1) == should_listen &&
                     (should_listen || !peer_name_outlives_peer || has_peer(socket));
   return fits ? std::error_code() : unsupported;
+}
+
+Type type_of_socket(int socket) noexcept {
+  return socket_option(socket, SO_TYPE) == SOCK_SEQPACKET ? Type::packets : Type::stream;
 }
 
 SocketAddress::SocketAddress(const std::string& native) noexcept {

@@ -89,6 +89,12 @@ inline constexpr int no_signal = MSG_NOSIGNAL;
 inline constexpr int no_signal = 0;
 #endif
 
+/// The socket type for a type of connection; operation_not_supported where the system has none (macOS, unix(4)).
+int socket_type_of(Type type, Operation operation, std::error_code& ec) noexcept;
+
+/// Has each message come with its sender's credentials. Only by them an empty one is told from the end (Linux).
+bool tell_empty_messages(int socket) noexcept;
+
 /// For the type of a socket that is to connect: so that it does not wait while the backlog is full. Elsewhere than on
 /// Linux it never does.
 #if defined(__linux__)
@@ -106,7 +112,7 @@ inline constexpr bool accept_has_timeout = false;
 
 /// A socket of the Unix family: close-on-exec, no SIGPIPE, and blocking unless `type` says otherwise.
 Descriptor open_socket(int type, std::error_code& ec) noexcept;
-std::pair<Descriptor, Descriptor> open_socket_pair(std::error_code& ec) noexcept;
+std::pair<Descriptor, Descriptor> open_socket_pair(int type, std::error_code& ec) noexcept;
 /// The next client, likewise; -1 and errno as accept.
 Descriptor accept_socket(int listener) noexcept;
 
@@ -136,9 +142,12 @@ bool set_socket_timeout(int socket, int option, timeval time) noexcept;
 bool set_socket_timeout(int socket, int option, std::chrono::microseconds time) noexcept;
 bool get_socket_timeout(int socket, int option, timeval& time) noexcept;
 
-/// Errc::closed for no descriptor, operation_not_supported for what is no stream socket of the Unix family, listens
-/// when it should not (or the other way round), or is not connected.
+/// Errc::closed for no descriptor, operation_not_supported for what is neither a stream socket of the Unix family nor
+/// one of packets, listens when it should not (or the other way round), or is not connected.
 std::error_code check_socket(int socket, bool should_listen) noexcept;
+
+/// Of a socket that has passed that check.
+Type type_of_socket(int socket) noexcept;
 
 #if defined(__linux__)
 /// sun_path with its NUL: 108 bytes (unix(7)).

@@ -250,6 +250,7 @@ Listener Listener::bind(LocalAddress& address, const ListenOptions& options, std
   PipeMaker maker(to_wide(address.native()), options, ec);
   if (ec) return {};
   Listener listener;
+  listener.type_ = options.type;
   listener.instances_ = std::make_unique<Instances>(std::move(maker), options.backlog.value_or(default_backlog), ec);
   if (ec) return {};
   listener.instances_->fill(ec);
@@ -277,7 +278,7 @@ Stream Listener::accept(Call& call, std::error_code& ec) {
   const Waiter waiter(call);
   for (;;) {
     Handle pipe = instances_->take_connected(ec);
-    if (pipe.is_open() || ec) return Stream(pipe.release());
+    if (pipe.is_open() || ec) return Stream(pipe.release(), type_);
     if (const Interruption why = call.refused(); why != Interruption::none) {
       ec = error(Operation::accept, why);
       return {};

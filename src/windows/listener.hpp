@@ -35,6 +35,7 @@ class Listener {
   class Instances;
 
   std::unique_ptr<Instances> instances_;
+  Type type_ = Type::stream;
 };
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

@@ -26,7 +26,8 @@ bool has_completed(HANDLE file, OVERLAPPED& operation, Completion& completion) n
     return true;
   }
   completion.error = ::GetLastError();
-  if (completion.error == ERROR_MORE_DATA) completion.error = ERROR_SUCCESS;  // with more of the message to come
+  completion.has_more = completion.error == ERROR_MORE_DATA;
+  if (completion.has_more) completion.error = ERROR_SUCCESS;
   return completion.error != ERROR_IO_INCOMPLETE;
 }
 

@@ -9,6 +9,7 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 struct Completion {
   DWORD error = ERROR_SUCCESS;  // as GetLastError()
   DWORD bytes = 0;
+  bool has_more = false;                  // of a message, for the next read
   Interruption why = Interruption::none;  // set when the call was ended and nothing was moved
 };
 

@@ -118,11 +118,11 @@ PipeMaker::PipeMaker(std::wstring name, const ListenOptions& options, std::error
     : name_(std::move(name)), is_inheritable_(options.windows.inheritable) {
   const WindowsListenOptions& windows = options.windows;
   const std::size_t buffer_size = options.buffer_size.value_or(default_buffer_size);
-  in_buffer_size_ = static_cast<DWORD>(windows.in_buffer_size.value_or(buffer_size));
-  out_buffer_size_ = static_cast<DWORD>(windows.out_buffer_size.value_or(buffer_size));
+  in_buffer_size_ = mark_size(static_cast<DWORD>(windows.in_buffer_size.value_or(buffer_size)), options.type);
+  out_buffer_size_ = mark_size(static_cast<DWORD>(windows.out_buffer_size.value_or(buffer_size)), options.type);
   open_mode_ = access_of_server(options.direction) | FILE_FLAG_OVERLAPPED |
                (windows.write_through ? FILE_FLAG_WRITE_THROUGH : 0);
-  pipe_mode_ = type_and_read_mode(windows.half_close) | PIPE_WAIT |
+  pipe_mode_ = type_and_read_mode(windows.half_close || options.type == Type::packets) | PIPE_WAIT |
                (windows.accept_remote ? PIPE_ACCEPT_REMOTE_CLIENTS : PIPE_REJECT_REMOTE_CLIENTS);
   const std::wstring text = text_for(options, ec);
   if (ec) return;
@@ -169,7 +169,8 @@ std::optional<PipeInfo> info_of(HANDLE pipe) noexcept {
   DWORD in = 0;
   if (!sys("GetNamedPipeInfo", ::GetNamedPipeInfo, pipe, &flags, &out, &in, LPDWORD{nullptr})) return std::nullopt;
   const bool is_server_end = (flags & PIPE_SERVER_END) != 0;
-  return PipeInfo{is_server_end, (flags & PIPE_TYPE_MESSAGE) != 0, is_server_end ? out : in};
+  return PipeInfo{is_server_end, (flags & PIPE_TYPE_MESSAGE) != 0, is_marked(out) && is_marked(in),
+                  is_server_end ? out : in};
 }
 
 bool set_modes(HANDLE pipe, const PipeInfo& info) noexcept {

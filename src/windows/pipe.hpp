@@ -18,10 +18,19 @@ inline constexpr std::size_t largest_buffer_size = std::size_t{1} << 30;
 
 /// What the system says of a pipe's end.
 struct PipeInfo {
-  bool is_server_end;
-  bool has_messages;        ///< their bounds are kept, so that an empty one can be sent
-  DWORD write_buffer_size;  ///< the buffer for what this end writes; 0 if its creator asked for none
+  bool is_server_end = false;
+  bool has_messages = false;    ///< their bounds are kept, so that an empty one can be sent
+  bool is_for_packets = false;  ///< a listener of ours has made it for them; of one with has_messages
+  DWORD write_buffer_size = 0;  ///< the buffer for what this end writes; 0 if its creator asked for none
 };
+
+/// A message-type pipe serves streams too, so that they can end one direction, and a client has to tell the two apart.
+/// All that the system tells it of a pipe is its type, its number of instances and the sizes of its buffers: those of
+/// packets are odd, and ours for streams are not. Of a pipe that others serve it is for the client to know.
+constexpr DWORD mark_size(DWORD size, Type type) noexcept {
+  return type == Type::packets ? size | 1 : size + (size & 1);
+}
+constexpr bool is_marked(DWORD size) noexcept { return (size & 1) != 0; }
 
 /// Nothing if it is no pipe.
 std::optional<PipeInfo> info_of(HANDLE pipe) noexcept;

@@ -17,6 +17,10 @@ namespace {
 // ReadFile and WriteFile take a DWORD; no pipe moves as much at once.
 constexpr std::size_t largest_read = std::size_t{1} << 30;
 
+bool serves(const PipeInfo& info, Type type) noexcept {
+  return type == Type::packets ? info.has_messages : !info.has_messages || !info.is_for_packets;
+}
+
 std::error_code error_of(Operation operation, const Completion& completion) noexcept {
   if (completion.why != Interruption::none) return error(operation, completion.why);
   // Nothing was moved, and nothing failed: somebody who shares the pipe's end has set PIPE_NOWAIT.
@@ -40,6 +44,7 @@ Stream& Stream::operator=(Stream&& other) noexcept {
   if (this != &other) {
     close();
     pipe_ = other.pipe_.exchange(invalid_handle);
+    type_ = other.type_;
     has_messages_ = other.has_messages_.load();
     largest_write_ = other.largest_write_.load();
     read_ended_ = other.read_ended_.load();
@@ -59,24 +64,29 @@ Stream Stream::adopt(NativeHandle handle, std::error_code& ec) {
   return stream;
 }
 
-std::pair<Stream, Stream> Stream::pair(std::error_code& ec) {
+std::pair<Stream, Stream> Stream::pair(Type type, std::error_code& ec) {
   const std::wstring name = to_wide(LocalAddress::unique().native());
-  const PipeMaker maker(name, {}, ec);
+  const PipeMaker maker(name, {.type = type}, ec);
   if (ec) return {};
   Handle server = maker.make(true, ec);
   if (ec) return {};
   // The instance listens from birth and is connected when the client is: ConnectNamedPipe would only say so (535).
   Handle client = open_client(name, {}, ec);
   if (ec) return {};
-  return {Stream(server.release()), Stream(client.release())};
+  if (type == Type::packets && !set_modes(client.get(), {.has_messages = true})) {
+    ec = last_error(Operation::other);
+    return {};
+  }
+  return {Stream(server.release(), type), Stream(client.release(), type)};
 }
 
 Stream Stream::connect(LocalAddress& address, const ConnectOptions& options, std::error_code& ec) {
-  Stream stream(open_client(to_wide(address.native()), options, ec).release());
+  Stream stream(open_client(to_wide(address.native()), options, ec).release(), options.type);
   if (!ec) {
     const std::optional<PipeInfo> info = info_of(stream.handle());
     const bool needs_modes = info && info->has_messages && options.direction != Direction::client_to_server;
     if (!info || (needs_modes && !set_modes(stream.handle(), *info))) ec = last_error(Operation::connect);
+    if (!ec && !serves(*info, options.type)) ec = error(Operation::connect, std::errc::wrong_protocol_type);
     stream.learn(info);
   }
   if (!ec) check_trust(stream.handle(), trust_of(address, options), ec);
@@ -115,15 +125,26 @@ void Stream::await_capacity(const LocalAddress& address, Call& call, Clock::dura
   }
 }
 
+Completion Stream::read_once(std::span<std::byte> to, Call& call) noexcept {
+  const auto size = static_cast<DWORD>(std::min(to.size(), largest_read));
+  return perform(handle(), call, [&](OVERLAPPED* operation) {
+    return sys("ReadFile", ::ReadFile, handle(), static_cast<void*>(to.data()), size, LPDWORD{nullptr}, operation);
+  });
+}
+
+Completion Stream::write_once(std::span<const std::byte> bytes, Call& call) noexcept {
+  const auto size = static_cast<DWORD>(bytes.size());
+  return perform(handle(), call, [&](OVERLAPPED* operation) {
+    return sys("WriteFile", ::WriteFile, handle(), static_cast<const void*>(bytes.data()), size, LPDWORD{nullptr},
+               operation);
+  });
+}
+
 std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec) noexcept {
   if (read_ended_) return 0;
   const std::span<std::byte> buffer = to.front();
-  const auto size = static_cast<DWORD>(std::min(buffer.size(), largest_read));
   for (;;) {
-    const Completion completion = perform(handle(), call, [&](OVERLAPPED* operation) {
-      return sys("ReadFile", ::ReadFile, handle(), static_cast<void*>(buffer.data()), size, LPDWORD{nullptr},
-                 operation);
-    });
+    const Completion completion = read_once(buffer, call);
     if (completion.bytes > 0) return completion.bytes;
     if (completion.error == ERROR_BROKEN_PIPE || completion.error == ERROR_PIPE_NOT_CONNECTED) return 0;
     if (completion.error != ERROR_SUCCESS) {
@@ -162,11 +183,7 @@ bool Stream::has_messages() noexcept {
 }
 
 std::size_t Stream::write_one(std::span<const std::byte> bytes, Call& call, std::error_code& ec) noexcept {
-  const auto size = static_cast<DWORD>(std::min(bytes.size(), largest_write()));
-  const Completion completion = perform(handle(), call, [&](OVERLAPPED* operation) {
-    return sys("WriteFile", ::WriteFile, handle(), static_cast<const void*>(bytes.data()), size, LPDWORD{nullptr},
-               operation);
-  });
+  const Completion completion = write_once(bytes.first(std::min(bytes.size(), largest_write())), call);
   if (completion.bytes == 0) ec = error_of(Operation::write, completion);
   return completion.bytes;
 }
@@ -192,6 +209,36 @@ std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code&
   // There is no gathering write for pipes. A buffer that fills a write by itself is not copied.
   const bool gathers = !from.is_single() && from.front().size() < std::min(largest_write(), default_buffer_size);
   return gathers ? write_gathered(from, call, ec) : write_one(from.front(), call, ec);
+}
+
+PacketPart Stream::receive_packet(std::span<std::byte> to, Call& call, std::error_code& ec) noexcept {
+  const Completion completion = read_once(to, call);
+  if (completion.error == ERROR_BROKEN_PIPE || completion.error == ERROR_PIPE_NOT_CONNECTED) return {.is_end = true};
+  // Also success with why: a message, perhaps an empty one, that came with the interruption.
+  if (completion.error != ERROR_SUCCESS) {
+    ec = error_of(Operation::read, completion);
+    return {};
+  }
+  PacketPart part{.taken = completion.bytes};
+  DWORD rest = 0;
+  const bool is_known = !completion.has_more || sys("PeekNamedPipe", ::PeekNamedPipe, handle(), LPVOID{nullptr},
+                                                    DWORD{0}, LPDWORD{nullptr}, LPDWORD{nullptr}, &rest);
+  // The peer has gone, and the rest with it; the next read tells. A message has a rest of at least a byte.
+  part.rest = completion.has_more ? std::max<std::size_t>(is_known ? rest : 1, 1) : 0;
+  return part;
+}
+
+PacketFate Stream::send_packet(std::span<const std::byte> message, Call& call, std::error_code& ec) noexcept {
+  if (message.size() > largest_read) {
+    ec = error(Operation::write, Errc::message_too_large);
+    return PacketFate::unsent;
+  }
+  const Completion completion = write_once(message, call);
+  if (completion.error == ERROR_SUCCESS) return PacketFate::sent;
+  ec = error_of(Operation::write, completion);
+  // See largest_write_to().
+  const bool may_be_torn = completion.why != Interruption::none && message.size() > largest_write();
+  return may_be_torn ? PacketFate::torn : PacketFate::unsent;
 }
 
 void Stream::shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept {
@@ -241,7 +288,7 @@ Stream Stream::duplicate(std::error_code& ec) const noexcept {
     ec = last_error(Operation::other);
     return {};
   }
-  Stream copy(handle_of_copy);
+  Stream copy(handle_of_copy, type_);
   copy.has_messages_ = has_messages_.load();
   copy.largest_write_ = largest_write_.load();
   copy.read_ended_ = read_ended_.load();

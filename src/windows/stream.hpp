@@ -8,6 +8,7 @@
 #include <localsocket/platform.hpp>
 
 #include "core/gate.hpp"
+#include "core/packet.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -18,12 +19,13 @@
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 
+struct Completion;
 struct PipeInfo;
 
 class Stream {
  public:
   Stream() noexcept = default;
-  explicit Stream(NativeHandle pipe) noexcept : pipe_(pipe) {}
+  explicit Stream(NativeHandle pipe, Type type = Type::stream) noexcept : pipe_(pipe), type_(type) {}
   Stream(Stream&& other) noexcept;
   Stream& operator=(Stream&& other) noexcept;
   ~Stream() { close(); }
@@ -32,11 +34,14 @@ class Stream {
   static NativeHandle connect_for_child(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
   static std::size_t write_for_child(NativeHandle handle, const WriteBuffers& from, Call& call, std::error_code& ec);
   static void await_capacity(const LocalAddress& address, Call& call, Clock::duration time);
-  static std::pair<Stream, Stream> pair(std::error_code& ec);
+  static std::pair<Stream, Stream> pair(Type type, std::error_code& ec);
   static Stream adopt(NativeHandle handle, std::error_code& ec);
 
   std::size_t read(const ReadBuffers& to, Call& call, std::error_code& ec) noexcept;
   std::size_t write(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept;
+  Type type() const noexcept { return type_; }
+  PacketPart receive_packet(std::span<std::byte> to, Call& call, std::error_code& ec) noexcept;
+  PacketFate send_packet(std::span<const std::byte> message, Call& call, std::error_code& ec) noexcept;
   void shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept;
   bool drain(Call& call, std::error_code& ec) noexcept;
   std::size_t available(std::error_code& ec) const noexcept;
@@ -53,12 +58,15 @@ class Stream {
  private:
   std::size_t write_one(std::span<const std::byte> bytes, Call& call, std::error_code& ec) noexcept;
   std::size_t write_gathered(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept;
+  Completion read_once(std::span<std::byte> to, Call& call) noexcept;
+  Completion write_once(std::span<const std::byte> bytes, Call& call) noexcept;
   std::optional<std::size_t> peek(std::error_code& ec) const noexcept;
   void learn(const std::optional<PipeInfo>& info) noexcept;
   bool has_messages() noexcept;
   std::size_t largest_write() noexcept;
 
   std::atomic<NativeHandle> pipe_{invalid_handle};
+  Type type_ = Type::stream;
   std::atomic<std::uint32_t> largest_write_{0};  // 0: neither this nor the next is known yet
   std::atomic<bool> has_messages_{false};
   // Half-close, on a message-type pipe: an empty message has come, or has been sent.

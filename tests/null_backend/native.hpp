@@ -35,12 +35,17 @@ class NativeStream {
     return not_supported<std::size_t>(ec);
   }
   static void await_capacity(const LocalAddress&, Call& call, Clock::duration time) { pause(call, time); }
-  static std::pair<NativeStream, NativeStream> pair(std::error_code& ec) {
+  static std::pair<NativeStream, NativeStream> pair(Type, std::error_code& ec) {
     return not_supported<std::pair<NativeStream, NativeStream>>(ec);
   }
   static NativeStream adopt(NativeHandle, std::error_code& ec) { return not_supported<NativeStream>(ec); }
 
   std::size_t read(const ReadBuffers&, Call&, std::error_code& ec) { return not_supported<std::size_t>(ec); }
+  Type type() const noexcept { return Type::stream; }
+  PacketPart receive_packet(std::span<std::byte>, Call&, std::error_code& ec) { return not_supported<PacketPart>(ec); }
+  PacketFate send_packet(std::span<const std::byte>, Call&, std::error_code& ec) {
+    return not_supported<PacketFate>(ec);
+  }
   std::size_t write(const WriteBuffers&, Call&, std::error_code& ec) { return not_supported<std::size_t>(ec); }
   void shutdown(Shutdown, Call&, std::error_code& ec) { not_supported(ec); }
   bool drain(Call&, std::error_code& ec) { return not_supported<bool>(ec); }

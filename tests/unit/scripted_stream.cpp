@@ -19,7 +19,8 @@ std::size_t Connection::pass(std::size_t size, bool all, std::error_code& error)
   return passed;
 }
 
-StreamCall::StreamCall(const LocalStream& stream, Operation operation, const Wait& wait, std::error_code&) noexcept
+StreamCall::StreamCall(const LocalStream& stream, Operation operation, const Wait& wait, std::error_code&,
+                       Type) noexcept
     : connection_(stream.connection_.get()) {
   call_.emplace(operation == Operation::read ? connection_->reading : connection_->writing, wait);
 }
@@ -63,6 +64,10 @@ std::size_t StreamCall::write_all(const WriteBuffers& from, std::error_code& ec)
   return count;
 }
 
+// It is a stream of bytes.
+PacketPart StreamCall::receive_packet(std::span<std::byte>, std::error_code&) { return {.is_end = true}; }
+PacketFate StreamCall::send_packet(std::span<const std::byte>, std::error_code&) { return PacketFate::unsent; }
+
 }  // namespace detail
 
 LocalStream::LocalStream() noexcept = default;
@@ -71,6 +76,8 @@ LocalStream& LocalStream::operator=(LocalStream&&) noexcept = default;
 LocalStream::~LocalStream() = default;
 LocalStream::LocalStream(std::shared_ptr<detail::Connection> connection) noexcept
     : connection_(std::move(connection)) {}
+
+Type LocalStream::type() const noexcept { return Type::stream; }
 
 // Any handle will do: adopt() is the public way to a stream, and the next connection is what it finds.
 namespace {

@@ -105,7 +105,8 @@ std::optional<std::vector<SystemFault>> faults_of(std::string_view name, std::st
       for (const int error : row.in_a_bind) faults.push_back({{row.kind, -1, error}});
     }
     for (const int error : row.passing) faults.push_back({{row.kind, -1, error}, true});
-    if (row.can_be_short) faults.push_back({{Kind::moves_one}});
+    const bool moves_whole_messages = public_call.starts_with("packets");
+    if (row.can_be_short && !moves_whole_messages) faults.push_back({{Kind::moves_one}});
     return faults;
   }
   return std::nullopt;

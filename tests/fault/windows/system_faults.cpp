@@ -85,13 +85,14 @@ const std::vector<Row>& table() {
 
 }  // namespace
 
-std::optional<std::vector<SystemFault>> faults_of(std::string_view name, std::string_view /*public_call*/) {
+std::optional<std::vector<SystemFault>> faults_of(std::string_view name, std::string_view public_call) {
   for (const Row& row : table()) {
     if (row.name != name) continue;
     std::vector<SystemFault> faults;
     for (const DWORD error : row.errors) faults.push_back({{row.kind, row.result, static_cast<int>(error)}});
     for (const DWORD error : row.passing) faults.push_back({{row.kind, row.result, static_cast<int>(error)}, true});
-    if (row.can_be_short) faults.push_back({{Kind::moves_one}});
+    const bool moves_whole_messages = public_call.starts_with("packets");
+    if (row.can_be_short && !moves_whole_messages) faults.push_back({{Kind::moves_one}});
     return faults;
   }
   return std::nullopt;
