@@ -20,7 +20,7 @@ LONGEST_FUNCTION = 40
 # Public headers without a connection in them: what a backend may know.
 VALUES = {
     "address", "buffers", "config", "error", "export", "options", "peer", "platform", "probe", "stop_token", "trace",
-    "wait",
+    "wait", "wait_set",
 }
 BACKENDS = ("unix", "windows")
 # What each backend has for portable code to include, by names that the build's include path finds.

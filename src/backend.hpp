@@ -6,6 +6,7 @@
 //   NativeWaker      wakes one thread that waits (waker.hpp)
 //   NativeStream     one connection (stream.hpp)
 //   NativeListener   one address that clients can connect to (listener.hpp)
+//   NativePoller     waits for many streams, listeners and processes at once (poller.hpp)
 //   NativeStartLock  keeps other processes from starting a server for an address (start_lock.hpp)
 //
 // "generation.hpp" defines process_generation() and ForkGuard: on which side of a fork this is. The backend also
@@ -30,6 +31,7 @@
 #include <localsocket/options.hpp>
 #include <localsocket/peer.hpp>
 #include <localsocket/probe.hpp>
+#include <localsocket/wait_set.hpp>
 
 #include "core/address_parts.hpp"
 #include "core/gate.hpp"
@@ -61,6 +63,12 @@ bool is_current_user(const PeerIdentity& peer);
 bool has_exited(const ProcessOfPeer& process, std::error_code& ec) noexcept;
 /// Waits until it has; false when the call ended before, with an error unless the time was over.
 bool wait_for_exit(const ProcessOfPeer& process, Call& call, std::error_code& ec) noexcept;
+
+/// The same process with a handle of its own, which a poller can wait for, unless it has exited.
+ProcessOfPeer duplicate(const ProcessOfPeer& process, std::error_code& ec) noexcept;
+
+/// Whether there is a descriptor or handle for one more connection now.
+bool has_spare_handle() noexcept;
 
 /// What is at a valid address, without becoming its listener's client.
 Presence presence_at(const LocalAddress& address, std::error_code& ec);
@@ -150,6 +158,35 @@ concept ListenerBackend = std::movable<T> && std::default_initializable<T> &&
   noexcept->std::same_as<NativeHandle>;
 };
 
+// What of many is ready. What is added stays where it is and open until it is removed, and is added once; a removed
+// token is never given back, but may be by a wait that runs. The functions are called by one thread at a time, but
+// wait() runs beside them, and wake() comes from any thread, at any time.
+template <class T, class Stream, class Listener>
+concept PollerBackend = std::default_initializable<T> &&
+    requires(T poller, Stream& stream, Listener& listener, const ProcessOfPeer& process, std::uint64_t token,
+             WaitSet::Ready ready, std::span<WaitSet::Report> out, Clock::duration time, std::error_code& ec) {
+  {poller.open(ec)};  // before anything else; again if that failed
+  // `ready` is readable, writable, both or nothing; of a listener acceptable or nothing.
+  {poller.add(stream, token, ready, ec)};
+  {poller.change(stream, token, ready, ec)};
+  { poller.remove(stream) }
+  noexcept;
+  {poller.add(listener, token, ready, ec)};
+  {poller.change(listener, token, ready, ec)};
+  { poller.remove(listener) }
+  noexcept;
+  // Any report of it says that it has exited. The set may remove it later or not at all, if there was one.
+  {poller.add(process, token, ec)};
+  { poller.remove(process) }
+  noexcept;
+  // Until something is ready or it is woken, at most `time`; returns how many reports it made, with the token for the
+  // key: readable and writable as they were asked for, `ended` for a peer that is gone. None is no error. A token may
+  // come twice. `out` is not empty.
+  { poller.wait(out, time, ec) } -> std::same_as<std::size_t>;
+  { poller.wake() }
+  noexcept;  // sticks until the next wait
+};
+
 template <class T>
 concept StartLockBackend = requires(T lock, const LocalAddress& address, std::error_code& ec) {
   T(address, ec);
@@ -164,6 +201,7 @@ static_assert(WakerBackend<NativeWaker>);
 static_assert(StreamBackend<NativeStream>);
 static_assert(PacketBackend<NativeStream>);
 static_assert(ListenerBackend<NativeListener, NativeStream>);
+static_assert(PollerBackend<NativePoller, NativeStream, NativeListener>);
 static_assert(StartLockBackend<NativeStartLock>);
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -31,11 +31,13 @@ StreamCall::StreamCall(const LocalStream& stream, Operation operation, const Wai
   if (why != Interruption::none) ec = error(operation, why);
 }
 
+// A wait set is told after a read, which may have read more messages ahead than its receive takes.
 StreamCall::~StreamCall() {
   if (!call_) return;
   const Gate& gate = call_->gate();
   call_.reset();
   connection_->leave(gate);
+  if (&gate == &connection_->reading()) connection_->reading().tell_observers();
 }
 
 bool StreamCall::may_begin(const LocalStream& stream, Operation operation, const Wait& wait,
@@ -248,9 +250,7 @@ void LocalStream::shutdown(Shutdown how, std::error_code& ec) {
 }
 
 void LocalStream::shutdown(Shutdown how) {
-  std::error_code ec;
-  shutdown(how, ec);
-  if (ec) detail::raise(ec, "shut down", name());
+  or_raise("shut down", [&](std::error_code& ec) { shutdown(how, ec); });
 }
 
 void LocalStream::close() noexcept {

@@ -110,6 +110,7 @@ class LOCALSOCKET_EXPORT LocalListener {
 
  private:
   friend class IncomingStreams;
+  friend class WaitSet;
 
   explicit LocalListener(std::shared_ptr<detail::Acceptor> acceptor) noexcept;
   LocalStream next_incoming(const Wait& wait);

@@ -19,3 +19,4 @@
 #include <localsocket/stream.hpp>          // IWYU pragma: export
 #include <localsocket/trace.hpp>           // IWYU pragma: export
 #include <localsocket/wait.hpp>            // IWYU pragma: export
+#include <localsocket/wait_set.hpp>        // IWYU pragma: export

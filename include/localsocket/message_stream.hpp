@@ -20,7 +20,8 @@ namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace detail {
 class MessageChannel;
-}
+class ReadAhead;
+}  // namespace detail
 
 /// How the bytes of a stream are cut into messages.
 enum class Framing {
@@ -182,6 +183,8 @@ class LOCALSOCKET_EXPORT MessageStream {
 
  private:
   friend class MessageBatch;
+  friend class WaitSet;
+  friend class detail::ReadAhead;
 
   // Inline, because with small messages a call would cost as much as reading them. One byte holds a varint below 128;
   // with other framings read_ahead_ is null. (Not an optional: copying one, flag and all, takes longer than the rest.)
@@ -198,7 +201,7 @@ class LOCALSOCKET_EXPORT MessageStream {
   std::optional<std::span<const std::byte>> receive_any(const Wait& wait, std::error_code& ec);
 
   LocalStream stream_;
-  std::unique_ptr<detail::MessageChannel> channel_;  // the buffers and the senders' lock
+  std::shared_ptr<detail::MessageChannel> channel_;  // the buffers and the senders' lock
   detail::ByteWindow* read_ahead_ = nullptr;         // in the channel
   // Whether a receive may have to end though its message is here. It belongs to the connection, which the owner can
   // take out of stream().

@@ -105,6 +105,7 @@ class LOCALSOCKET_EXPORT PeerProcess {
 
  private:
   friend class LocalStream;
+  friend class WaitSet;
   explicit PeerProcess(const detail::ProcessOfPeer& process) noexcept : process_(process) {}
   bool is_none() const noexcept;
 

@@ -256,6 +256,7 @@ class LOCALSOCKET_EXPORT LocalStream {
   friend class LocalReader;
   friend class LocalWriter;
   friend class MessageStream;
+  friend class WaitSet;
   friend class detail::StreamCall;
   explicit LocalStream(std::shared_ptr<detail::Connection> connection) noexcept;
   const LocalAddress& name() const noexcept;  // whichever end has one, for messages

@@ -19,7 +19,14 @@ std::shared_ptr<Connection> Acceptor::accept_one(Call& call, std::error_code& ec
   } else {
     ec = error(Operation::accept, why);
   }
+  note_lack_of_handles(ec);
   return ec ? nullptr : connection;
+}
+
+void Acceptor::note_lack_of_handles(const std::error_code& ec) noexcept {
+  const bool lacks = ec && ec == std::errc::too_many_files_open;
+  if (lacks_handles_.load(std::memory_order_relaxed) != lacks) lacks_handles_ = lacks;
+  if (lacks) accepting().tell_observers();
 }
 
 std::shared_ptr<Connection> Acceptor::accept(const Wait& wait, std::error_code& ec) {
@@ -66,14 +73,20 @@ void Acceptor::close_if_idle() noexcept {
   if (accepting().is_closed() && accepting().is_idle()) native_.close();
 }
 
+// While wait sets are told, and let go of the handle, it stays open.
+void Acceptor::mark_closed() noexcept {
+  const Entry keeps_it_open(accepting());
+  accepting().close();
+}
+
 void Acceptor::close() noexcept {
   if (is_open()) native_.withdraw();
-  accepting().close();
+  mark_closed();
   close_if_idle();
 }
 
 NativeHandle Acceptor::release() noexcept {
-  accepting().close();
+  mark_closed();
   return native_.release();
 }
 

@@ -9,6 +9,7 @@
 #include "connection.hpp"
 #include "connection_limit.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <system_error>
@@ -41,17 +42,27 @@ class Acceptor {
   NativeHandle handle() const noexcept { return native_.handle(); }
   NativeHandle release() noexcept;
 
+  /// Whether there is a permit for one more connection.
+  bool has_permit() const noexcept { return limit_->has_permit(); }
+  /// Whether the last accept had no descriptor or handle for its client. The gate's observers are told.
+  bool lacks_handles() const noexcept { return lacks_handles_.load(); }
+  /// For a wait set that observes accepting(): open until those observers have been told that it is closed.
+  NativeListener& native() noexcept { return native_; }
+
   Gate& accepting() noexcept { return limit_->accepting(); }
   const LocalAddress& address() const noexcept { return address_; }
 
  private:
   std::shared_ptr<Connection> accept_one(Call& call, std::error_code& ec);
   void close_if_idle() noexcept;
+  void note_lack_of_handles(const std::error_code& ec) noexcept;
+  void mark_closed() noexcept;
 
   NativeListener native_;
   LocalAddress address_;
   Direction direction_;
   std::shared_ptr<ConnectionLimit> limit_;
+  std::atomic<bool> lacks_handles_{false};
 };
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

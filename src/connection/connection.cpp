@@ -135,6 +135,18 @@ std::size_t Connection::write_all(const WriteBuffers& from, const Wait& wait, st
   return run(Operation::write, writing_, wait, ec, [&](Call& call) { return write_all_within(from, call, ec); });
 }
 
+std::size_t Connection::read_now(const ReadBuffers& to, std::error_code& ec) {
+  std::size_t count = 0;
+  run_at_once(Operation::read, reading_, ec, [&] {
+    Gate unlimited;
+    const Wait at_once(Clock::duration::zero());
+    Call call(unlimited, at_once);
+    count = native_.read(to, call, ec);
+    if (ec == std::errc::timed_out) ec = error(Operation::read, Interruption::would_block);
+  });
+  return count;
+}
+
 void Connection::shutdown(Shutdown how, std::error_code& ec) {
   run_at_once(Operation::other, how == Shutdown::read ? reading_ : writing_, ec, [&] { shutdown_at_once(how, ec); });
 }
@@ -234,9 +246,11 @@ void Connection::restrict(bool reads, bool writes) noexcept {
 // A call that belongs to no direction keeps the handle open through one that works.
 Gate& Connection::any_open_gate() noexcept { return reading_.is_usable() ? reading_ : writing_; }
 
+// While wait sets are told, and let go of the handle, it stays open.
 void Connection::mark_closed() noexcept {
-  reading_.close();
+  const Entry keeps_it_open(reading_);
   writing_.close();
+  reading_.close();
 }
 
 // Whoever is last, close() or a call, closes, and only then may another connection take the permit.
@@ -258,6 +272,7 @@ void Connection::close_half(bool reads) noexcept {
       const bool is_copy = maker_ != process_generation();  // of a connection that goes on in the parent
       if (!other.is_closed() && !is_copy) shutdown_at_once(reads ? Shutdown::read : Shutdown::write, cannot);
     }
+    if (!is_open()) mark_closed();  // before a call of the other half can close the handle
   }
   if (!is_open()) close();
 }

@@ -80,6 +80,11 @@ class Connection {
   NativeHandle handle() noexcept;
   NativeHandle release() noexcept;
 
+  /// Reads what is there now, whatever limits the calls have; operation_would_block if nothing is.
+  std::size_t read_now(const ReadBuffers& to, std::error_code& ec);
+  /// For a wait set that observes reading(): open until those observers have been told that it is closed.
+  NativeStream& native() noexcept { return native_; }
+
   Gate& reading() noexcept { return reading_; }
   Gate& writing() noexcept { return writing_; }
   const LocalAddress& local_address() const noexcept { return local_; }

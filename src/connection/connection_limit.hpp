@@ -21,6 +21,8 @@ class ConnectionLimit {
   /// If not, connections need no permit.
   bool is_limited() const noexcept { return is_limited_; }
 
+  bool has_permit() const noexcept { return !is_limited_ || free_.load() != 0; }
+
   /// Takes one, waiting until there is one to take; or says why the call ended first.
   Interruption acquire(Call& call) noexcept {
     if (try_acquire()) return Interruption::none;
@@ -33,7 +35,9 @@ class ConnectionLimit {
   }
 
   void release() noexcept {
-    if (++free_ == 1) accepting_.wake();
+    if (++free_ != 1) return;
+    accepting_.wake();
+    accepting_.tell_observers();
   }
 
  private:

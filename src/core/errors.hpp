@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
@@ -37,15 +38,24 @@ extern const std::error_category& any_category;
 template <class Address, class Function>
 auto or_raise(std::string_view action, const Address& address, Function&& function) {
   std::error_code ec(0, any_category);
-  auto result = function(ec);
-  if (ec) [[unlikely]] {
+  const auto check = [&] {
+    if (!ec) [[likely]] {
+      return;
+    }
     if constexpr (std::invocable<const Address&>) {
       raise(ec, action, address());
     } else {
       raise(ec, action, address);
     }
+  };
+  if constexpr (std::is_void_v<decltype(function(ec))>) {
+    function(ec);
+    check();
+  } else {
+    auto result = function(ec);
+    check();
+    return result;
   }
-  return result;
 }
 
 // What a backend provides (src/<backend>/error.cpp).

@@ -38,6 +38,7 @@ void Gate::start_anew() noexcept {
   if (generation_.load(std::memory_order_relaxed) == process_generation()) return;
   running_ = 0;
   waiters_ = nullptr;
+  observers_ = nullptr;
   std::construct_at(&mutex_);  // whoever held it is not in this process
   generation_.store(process_generation(), std::memory_order_release);
 }
@@ -102,6 +103,37 @@ void Gate::wake() noexcept {
   enter_process();
   const std::lock_guard lock(mutex_);
   wake_all();
+}
+
+bool Gate::observe(Observer& observer) noexcept {
+  enter_process();
+  const std::lock_guard lock(mutex_);
+  Observer* const first = observers_.load();
+  for (const Observer* other = first; other != nullptr; other = other->next_) {
+    if (other->owner() == observer.owner()) return false;
+  }
+  observer.next_ = first;
+  observer.link_ = nullptr;
+  if (first != nullptr) first->link_ = &observer.next_;
+  observers_ = &observer;
+  return true;
+}
+
+void Gate::unobserve(Observer& observer) noexcept {
+  enter_process();
+  const std::lock_guard lock(mutex_);
+  if (observer.next_ != nullptr) observer.next_->link_ = observer.link_;
+  if (observer.link_ != nullptr) {
+    *observer.link_ = observer.next_;
+  } else {
+    observers_ = observer.next_;
+  }
+}
+
+void Gate::tell_each_observer() noexcept {
+  enter_process();
+  const std::lock_guard lock(mutex_);
+  for (Observer* observer = observers_; observer != nullptr; observer = observer->next_) observer->notify();
 }
 
 Clock::time_point Call::started() noexcept {

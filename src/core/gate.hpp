@@ -49,6 +49,27 @@ class Waiter;
 
 class Gate {
  public:
+  /// Somebody who is told when the gate is closed, or woken. Of use only between observe() and unobserve().
+  class Observer {
+   public:
+    Observer() noexcept = default;
+    Observer(const Observer&) = delete;
+    Observer& operator=(const Observer&) = delete;
+
+    /// With the gate's mutex held, on any thread.
+    virtual void notify() noexcept = 0;
+    /// Whom it observes the gate for; once is enough.
+    virtual const void* owner() const noexcept = 0;
+
+   protected:
+    ~Observer() = default;
+
+   private:
+    friend class Gate;
+    Observer* next_ = nullptr;
+    Observer** link_ = nullptr;  // what points to this one, unless that is the gate
+  };
+
   void set_timeout(std::optional<Clock::duration> timeout) noexcept;
   std::optional<Clock::duration> timeout() const noexcept;
   void set_deadline(std::optional<Clock::time_point> deadline) noexcept;
@@ -61,6 +82,7 @@ class Gate {
     state_ = Interruption::closed;
     may_refuse_ = true;
     if (!is_idle()) wake();  // who enters from now on sees that it is closed
+    tell_observers();
   }
   bool is_closed() const noexcept { return state_.load() == Interruption::closed; }
 
@@ -85,6 +107,16 @@ class Gate {
   void wake() noexcept;
   bool is_idle() const noexcept { return running_.load() == 0; }
 
+  /// From now on it is told; what it must not miss it looks at after this. Once it is unobserved, it is not being told.
+  /// False: another one of its owner observes the gate already.
+  bool observe(Observer& observer) noexcept;
+  void unobserve(Observer& observer) noexcept;
+  void tell_observers() noexcept {
+    if (observers_.load() != nullptr) [[unlikely]] {
+      tell_each_observer();
+    }
+  }
+
   /// Whether of the calls that run all but so many wait in a Waiter.
   bool all_wait_but(std::uint32_t calls) noexcept;
 
@@ -105,6 +137,7 @@ class Gate {
   Interruption refusal_by_deadline() const noexcept;
   void update() noexcept;    // with the mutex held, after a setting has changed
   void wake_all() noexcept;  // with the mutex held
+  void tell_each_observer() noexcept;
 
   static constexpr Clock::rep none = Clock::duration::max().count();
 
@@ -122,6 +155,8 @@ class Gate {
   std::atomic<std::uint32_t> generation_{process_generation()};
   std::mutex mutex_;
   Waiter* waiters_ = nullptr;
+  // Sequentially consistent, as running_: who observes does so first and then looks at state_.
+  std::atomic<Observer*> observers_{nullptr};
 };
 
 /// A thread inside the gate: as long as there is one, whoever closes leaves the handle open.

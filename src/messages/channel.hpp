@@ -4,6 +4,7 @@
 #include <localsocket/message_stream.hpp>
 
 #include "core/errors.hpp"
+#include "core/read_ahead.hpp"
 #include "reader.hpp"
 #include "writer.hpp"
 
@@ -13,8 +14,8 @@
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
-/// Behind a pointer: senders and a receiver hold on to it, so it cannot move.
-class MessageChannel {
+/// Behind a pointer: senders, a receiver and a wait set hold on to it, so it cannot move.
+class MessageChannel final : public ReadAhead {
  public:
   MessageChannel(Type type, const MessageStream::Parts& parts, const MessageOptions& options)
       : format{type, options.framing.value_or(Framing::varint)},
@@ -23,13 +24,18 @@ class MessageChannel {
         reader(format, options.max_size, parts.unread),
         writer(format, options.max_size, parts.unsent) {}
 
+  bool can_receive() noexcept override { return reader.can_receive(); }
+  bool reads_ahead() const noexcept override { return format.type == Type::stream; }
+  std::span<std::byte> space() override { return reader.space(); }
+  void commit(std::size_t count) noexcept override { reader.commit(count); }
+
   Format format;
   std::error_code refusal;  // of what the options ask for, to every call
   MessageReader reader;
   MessageWriter writer;
 };
 
-using ChannelPointer = std::unique_ptr<MessageChannel>;
+using ChannelPointer = std::shared_ptr<MessageChannel>;
 
 /// Calls `function(channel)` with a clear `ec`, if there is a channel.
 template <class Function>

@@ -70,9 +70,7 @@ void MessageBatch::flush(const Wait& wait, std::error_code& ec) {
 }
 
 void MessageBatch::flush(const Wait& wait) {
-  std::error_code ec;
-  flush(wait, ec);
-  if (ec) detail::raise(ec, detail::sending, detail::name_of(messages_->stream_));
+  detail::or_raise_of(detail::sending, messages_->stream_, [&](std::error_code& ec) { flush(wait, ec); });
 }
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI

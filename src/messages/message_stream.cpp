@@ -26,6 +26,10 @@ constexpr std::string_view receiving = "receive a message from";
 
 }  // namespace
 
+std::shared_ptr<detail::ReadAhead> detail::ReadAhead::of(const MessageStream& stream) noexcept {
+  return stream.channel_;
+}
+
 MessageStream::MessageStream() noexcept = default;
 MessageStream::MessageStream(MessageStream&& other) noexcept { *this = std::move(other); }
 MessageStream::~MessageStream() = default;
@@ -35,7 +39,7 @@ MessageStream::MessageStream(LocalStream stream, const MessageOptions& options)
 
 MessageStream::MessageStream(Parts parts, const MessageOptions& options)
     : stream_(std::move(parts.stream)),
-      channel_(std::make_unique<detail::MessageChannel>(stream_.type(), parts, options)),
+      channel_(std::make_shared<detail::MessageChannel>(stream_.type(), parts, options)),
       read_ahead_(channel_->format.has_small_headers() ? &channel_->reader.read_ahead() : nullptr),
       may_refuse_(detail::StreamCall::may_refuse_reads(stream_)),
       refusing_(stream_.connection_.get()),
@@ -69,9 +73,7 @@ void MessageStream::flush(const Wait& wait, std::error_code& ec) {
 }
 
 void MessageStream::flush(const Wait& wait) {
-  std::error_code ec;
-  flush(wait, ec);
-  if (ec) detail::raise(ec, detail::sending, detail::name_of(stream_));
+  or_raise_of(detail::sending, stream_, [&](std::error_code& ec) { flush(wait, ec); });
 }
 
 bool MessageStream::has_unsent() const noexcept { return channel_ && channel_->writer.has_unsent(); }

@@ -106,6 +106,23 @@ void MessageReader::make_space() {
   queue_.reserve(is_full ? next_step(queue_.size(), max_size_ + read_ahead_size) : queue_.capacity());
 }
 
+bool MessageReader::can_receive() noexcept {
+  if (format_.type == Type::packets) return packet_size_.has_value();
+  const Frame frame = decode();
+  const bool is_incomplete =
+      frame.state == Frame::State::incomplete || (frame.state == Frame::State::found && frame.total() > queue_.size());
+  return !is_incomplete;
+}
+
+std::span<std::byte> MessageReader::space() {
+  if (const Frame frame = decode(); frame.state == Frame::State::found) {
+    queue_.reserve(std::max(queue_.capacity(), next_step(queue_.size(), frame.total())));
+  } else {
+    make_space();
+  }
+  return queue_.free_space();
+}
+
 /// Reads at least one byte into the queue, which has space for it.
 bool MessageReader::read_ahead(Reading& reading, std::error_code& ec) {
   const std::size_t count = reading.some(queue_.free_space(), ec);

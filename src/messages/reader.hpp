@@ -37,6 +37,12 @@ class MessageReader {
   std::optional<std::size_t> next_size(LocalStream& stream, const Wait& wait, std::error_code& ec);
 
   bool has_message() noexcept;
+
+  // What ReadAhead says of them.
+  bool can_receive() noexcept;
+  std::span<std::byte> space();
+  void commit(std::size_t count) noexcept { queue_.commit(count); }
+
   std::vector<std::byte> unread() const;
 
  private:

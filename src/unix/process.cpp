@@ -131,6 +131,23 @@ ProcessOfPeer process_of_peer(int socket, std::error_code& ec) noexcept {
 
 }  // namespace unix_backend
 
+// It gets a descriptor that is readable once the process has exited.
+ProcessOfPeer duplicate(const ProcessOfPeer& process, std::error_code& ec) noexcept {
+  ProcessOfPeer copy = process;
+  copy.handle = invalid_handle;
+  if (process.has_exited) return copy;
+  if (process.handle == invalid_handle) {
+    unix_backend::Watched opened(process, ec);
+    copy.has_exited = opened.is_gone();
+    copy.handle = opened.release();
+    return copy;
+  }
+  const auto duplicate = [](int fd, int command, int lowest) { return ::fcntl(fd, command, lowest); };
+  copy.handle = unix_backend::sys("fcntl", duplicate, process.handle, F_DUPFD_CLOEXEC, 0);
+  if (copy.handle == -1) ec = unix_backend::last_error(Operation::other);
+  return copy;
+}
+
 bool has_exited(const ProcessOfPeer& process, std::error_code& ec) noexcept {
   const unix_backend::Watched watched(process, ec);
   return watched.has_exited(ec);

@@ -42,6 +42,11 @@ std::string trace_target() {
 
 void close_handle(NativeHandle handle) noexcept { const unix_backend::Descriptor closing(handle); }
 
+bool has_spare_handle() noexcept {
+  const unix_backend::Descriptor spare(unix_backend::sys("socket", ::socket, AF_UNIX, SOCK_STREAM, 0));
+  return spare.is_open();
+}
+
 namespace unix_backend {
 
 bool set_close_on_exec(int descriptor) noexcept {

@@ -5,15 +5,12 @@
 #include <thread>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
-namespace {
 
 int to_milliseconds(Clock::duration time) noexcept {
   if (time == Clock::duration::max()) return -1;
-  const auto whole = std::chrono::ceil<std::chrono::milliseconds>(time).count();  // never early
+  const auto whole = std::chrono::ceil<std::chrono::milliseconds>(time).count();
   return static_cast<int>(std::min<decltype(whole)>(whole, INT_MAX));
 }
-
-}  // namespace
 
 bool poll_with_waker(int descriptor, short events, Waker& waker, Clock::duration time) noexcept {
   // No descriptor was left for a waker: look up now and then, so that interruptions act in time all the same.

@@ -19,6 +19,9 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 /// machine takes longer than the rest of a round trip between two processors.
 inline constexpr std::chrono::milliseconds bounded_block{1};
 
+/// For poll(2): rounded up, so that nothing ends early; -1 for `max()`.
+int to_milliseconds(Clock::duration time) noexcept;
+
 /// Polls `descriptor` (-1: none) and the waker for at most `time`; true when the descriptor has any of the events or
 /// failed. Where the system does not poll, because there is no memory or RLIMIT_NOFILE is below the two descriptors
 /// (poll(2)), it sleeps for a bounded block at most and gives true, for the next attempt to find out.

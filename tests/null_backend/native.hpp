@@ -6,6 +6,7 @@
 #include <localsocket/buffers.hpp>
 #include <localsocket/options.hpp>
 #include <localsocket/peer.hpp>
+#include <localsocket/wait_set.hpp>
 
 #include "core/errors.hpp"
 #include "core/gate.hpp"
@@ -75,6 +76,23 @@ class NativeListener {
   void close() noexcept {}
   NativeHandle handle() const noexcept { return invalid_handle; }
   NativeHandle release() noexcept { return invalid_handle; }
+};
+
+class NativePoller {
+ public:
+  void open(std::error_code& ec) { not_supported(ec); }
+  void add(NativeStream&, std::uint64_t, WaitSet::Ready, std::error_code& ec) { not_supported(ec); }
+  void change(NativeStream&, std::uint64_t, WaitSet::Ready, std::error_code& ec) { not_supported(ec); }
+  void remove(NativeStream&) noexcept {}
+  void add(NativeListener&, std::uint64_t, WaitSet::Ready, std::error_code& ec) { not_supported(ec); }
+  void change(NativeListener&, std::uint64_t, WaitSet::Ready, std::error_code& ec) { not_supported(ec); }
+  void remove(NativeListener&) noexcept {}
+  void add(const ProcessOfPeer&, std::uint64_t, std::error_code& ec) { not_supported(ec); }
+  void remove(const ProcessOfPeer&) noexcept {}
+  std::size_t wait(std::span<WaitSet::Report>, Clock::duration, std::error_code& ec) {
+    return not_supported<std::size_t>(ec);
+  }
+  void wake() noexcept {}
 };
 
 class NativeStartLock {

@@ -15,6 +15,8 @@ void close_handle(NativeHandle) noexcept {}
 
 bool has_exited(const ProcessOfPeer&, std::error_code& ec) noexcept { return not_supported<bool>(ec); }
 bool wait_for_exit(const ProcessOfPeer&, Call&, std::error_code& ec) noexcept { return not_supported<bool>(ec); }
+ProcessOfPeer duplicate(const ProcessOfPeer&, std::error_code& ec) noexcept { return not_supported<ProcessOfPeer>(ec); }
+bool has_spare_handle() noexcept { return true; }
 Presence presence_at(const LocalAddress&, std::error_code& ec) { return not_supported<Presence>(ec); }
 void start_detached(std::span<const std::string>, std::error_code& ec) { not_supported(ec); }
 
