@@ -56,6 +56,7 @@ need_native() {
     'libgtest-dev: pkg-config --exists gtest' \
     'libgmock-dev: pkg-config --exists gmock' \
     'libasio-dev: test -e /usr/include/asio.hpp' \
+    'libcli11-dev: pkg-config --exists CLI11' \
     'libxxhash-dev: pkg-config --exists libxxhash' \
     'nlohmann-json3-dev: pkg-config --exists nlohmann_json'
 }
@@ -87,6 +88,7 @@ need_windows() {
     'wine64: command -v wine' \
     'libfmt-dev: test -e /usr/include/fmt/format.h' \
     'libasio-dev: test -e /usr/include/asio.hpp' \
+    'libcli11-dev: test -e /usr/include/CLI/CLI.hpp' \
     'libxxhash-dev: test -e /usr/include/xxhash.h' \
     'nlohmann-json3-dev: test -e /usr/include/nlohmann/json.hpp' \
     'googletest: test -e /usr/src/googletest/googlemock/src/gmock-all.cc'
@@ -97,6 +99,7 @@ need_windows() {
 # directory that Meson has downloaded itself stays as it is.
 stage_wraps() {
   stage_wrap asio /usr include:asio
+  stage_wrap cli11 /usr include:CLI
   stage_wrap fmt /usr include:fmt
   stage_wrap gtest /usr/src/googletest googletest googlemock
   stage_wrap xxhash /usr/include xxhash.h
