@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Has the compiler of a build directory look at the files that it would compile, and make nothing of them.
 
-    syntax-only.py BUILD_DIRECTORY SOURCE_DIRECTORY...    sees all warnings at a third of the cost
+    syntax-only.py BUILD_DIRECTORY DIRECTORY...    sees all warnings at a third of the cost
 
 The directory is set up with -Db_pch=false, so that each file shows that it includes what it needs.
 """
@@ -27,12 +27,9 @@ def look_at(entry):
 
 
 def main():
-    root, *directories = (pathlib.Path(argument).resolve() for argument in sys.argv[1:])
-    entries = [
-        entry
-        for entry in json.loads((root / "compile_commands.json").read_text())
-        if any((root / entry["file"]).resolve().is_relative_to(directory) for directory in directories)
-    ]
+    root, *directories = sys.argv[1:]
+    entries = json.loads((pathlib.Path(root) / "compile_commands.json").read_text())
+    entries = [entry for entry in entries if pathlib.Path(entry["output"]).parts[0] in directories]
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", os.cpu_count()))) as pool:
         results = list(pool.map(look_at, entries))
     for result in results:
