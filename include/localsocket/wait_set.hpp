@@ -80,7 +80,7 @@ class LOCALSOCKET_EXPORT Event {
 /// of the process. The object itself may be moved. Destroying it alone closes nothing while it is in the set: close()
 /// it, from any thread, which is reported as `ended` once and takes it out; or remove() it. A key is the caller's to
 /// choose, and can be used again after remove() or the report of the end. Nothing is ever reported of a key that has
-/// been removed before the wait began. An event or a listener may be in several sets; a stream too, on Unix.
+/// been removed before the wait began. An object may be in several sets, once in each.
 ///
 /// **Messages.** The set reads ahead for a MessageStream in it, so a view that receive() gave is valid until the next
 /// wait at most, and while one thread waits no other may receive. A message above 64 KiB is gathered as it comes, up to
@@ -96,7 +96,7 @@ class LOCALSOCKET_EXPORT Event {
 /// **fork.** A set stays with the process that made it. In a child each call gives Errc::closed, and destroying the
 /// copy changes nothing in the parent.
 ///
-/// **Windows.** Streams are operation_not_supported so far.
+/// **Windows.** Ready::writable is operation_not_supported so far. A stream in a set has a second handle, an event.
 class LOCALSOCKET_EXPORT WaitSet {
  public:
   using Key = std::uint64_t;
@@ -121,8 +121,8 @@ class LOCALSOCKET_EXPORT WaitSet {
   ~WaitSet();
 
   /// Puts it into the set. Errors: invalid_argument (the key is in use, the object is in this set already, or it cannot
-  /// be ready for that), operation_not_supported (its direction), Errc::closed, not_enough_memory and
-  /// no_space_on_device (limits of the system).
+  /// be ready for that), operation_not_supported (its direction), Errc::closed, and
+  /// not_enough_memory (also: the system's limit of what one user's sets watch).
   void add(Key key, LocalListener& listener, std::error_code& ec);
   void add(Key key, LocalStream& stream, Ready ready, std::error_code& ec);
   void add(Key key, LocalStream& stream, std::error_code& ec) { add(key, stream, Ready::readable, ec); }

@@ -155,7 +155,11 @@ void WaitSetState::enter(WaitSetMember& member, std::error_code& ec) {
     return;
   }
   open(ec);
-  if (!ec) start_watching(member, ec);
+  try {
+    if (!ec) start_watching(member, ec);
+  } catch (const std::bad_alloc&) {
+    ec = failure(std::errc::not_enough_memory);
+  }
 }
 
 void WaitSetState::take_out(WaitSetMember& member) noexcept {

@@ -64,9 +64,9 @@ class Poller {
   UnsharedDescriptor queue_;
   UnsharedDescriptor waker_;  // an eventfd
 #else
-  bool submit(std::span<const struct kevent> changes) noexcept;
-
-  // A child made by fork does not have it (kqueue(2)), and has nothing to close.
+  // A child made by fork does not have it (kqueue(2)), and has nothing to close: it would close another
+  // descriptor that has got the number. So the process that made it is remembered, and any other one forgets the
+  // number.
   Descriptor queue_;
   std::uint32_t maker_ = process_generation();
 #endif

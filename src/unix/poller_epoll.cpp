@@ -57,7 +57,9 @@ bool Poller::control(int operation, int descriptor, std::uint64_t token, std::ui
 }
 
 void Poller::add(int descriptor, std::uint64_t token, Ready ready, std::error_code& ec) noexcept {
-  if (!control(EPOLL_CTL_ADD, descriptor, token, events_for(ready))) ec = last_error(Operation::other);
+  if (control(EPOLL_CTL_ADD, descriptor, token, events_for(ready))) return;
+  // ENOSPC: the user's share of the kernel's memory for this is used up (max_user_watches, epoll(7)).
+  ec = native_error(Operation::other, errno == ENOSPC ? ENOMEM : errno);
 }
 
 void Poller::change(int descriptor, std::uint64_t token, Ready ready, std::error_code& ec) noexcept {

@@ -40,6 +40,13 @@ KqueueEvent event_of(const struct kevent& event) noexcept {
   return {KqueueFilter::user};
 }
 
+bool submit(int queue, std::span<const struct kevent> changes) noexcept {
+  const auto call = [](int at, const struct kevent* first, int count) {
+    return ::kevent(at, first, count, nullptr, 0, nullptr);
+  };
+  return sys("kevent", call, queue, changes.data(), static_cast<int>(changes.size())) == 0;
+}
+
 timespec timespec_of(Clock::duration time) noexcept {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
   timespec result{};
@@ -61,14 +68,7 @@ void Poller::open(std::error_code& ec) noexcept {
   maker_ = process_generation();
   if (queue_.is_open()) set_close_on_exec(queue_.get());
   const struct kevent waker = change_of(0, EVFILT_USER, EV_ADD | EV_CLEAR, 0, 0);
-  if (!queue_.is_open() || !submit({&waker, 1})) ec = last_error(Operation::other);
-}
-
-bool Poller::submit(std::span<const struct kevent> changes) noexcept {
-  const auto call = [](int queue, const struct kevent* first, int count) {
-    return ::kevent(queue, first, count, nullptr, 0, nullptr);
-  };
-  return sys("kevent", call, queue_.get(), changes.data(), static_cast<int>(changes.size())) == 0;
+  if (!queue_.is_open() || !submit(queue_.get(), {&waker, 1})) ec = last_error(Operation::other);
 }
 
 void Poller::add(int descriptor, std::uint64_t token, Ready ready, std::error_code& ec) noexcept {
@@ -76,14 +76,14 @@ void Poller::add(int descriptor, std::uint64_t token, Ready ready, std::error_co
 }
 
 void Poller::change(int descriptor, std::uint64_t token, Ready ready, std::error_code& ec) noexcept {
-  if (!submit(changes_for(descriptor, ready, token))) ec = last_error(Operation::other);
+  if (!submit(queue_.get(), changes_for(descriptor, ready, token))) ec = last_error(Operation::other);
 }
 
 void Poller::remove(int descriptor) noexcept {
   const auto what = static_cast<std::uintptr_t>(descriptor);
   for (const short filter : {EVFILT_READ, EVFILT_WRITE}) {
     const struct kevent change = change_of(what, filter, EV_DELETE, 0, 0);
-    submit({&change, 1});
+    submit(queue_.get(), {&change, 1});
   }
 }
 
@@ -107,7 +107,7 @@ std::size_t Poller::wait(std::span<Report> out, Clock::duration time, std::error
 
 void Poller::wake() noexcept {
   const struct kevent wake = change_of(0, EVFILT_USER, 0, NOTE_TRIGGER, 0);
-  submit({&wake, 1});
+  submit(queue_.get(), {&wake, 1});
 }
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend
