@@ -68,6 +68,8 @@ std::size_t StreamCall::write_all(const WriteBuffers& from, std::error_code& ec)
 PacketPart StreamCall::receive_packet(std::span<std::byte>, std::error_code&) { return {.is_end = true}; }
 PacketFate StreamCall::send_packet(std::span<const std::byte>, std::error_code&) { return PacketFate::unsent; }
 
+NativeHandle StreamCall::handle() const noexcept { return invalid_handle; }
+
 }  // namespace detail
 
 LocalStream::LocalStream() noexcept = default;
