@@ -47,18 +47,23 @@ apt_install() {
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" </dev/null
 }
 
-need_native() {
+# The library and the examples.
+need_examples() {
   need 'meson: command -v meson' \
     'ninja-build: command -v ninja' \
     'g++: command -v c++' \
     'pkg-config: command -v pkg-config' \
     'libfmt-dev: pkg-config --exists fmt' \
-    'libgtest-dev: pkg-config --exists gtest' \
-    'libgmock-dev: pkg-config --exists gmock' \
     'libasio-dev: test -e /usr/include/asio.hpp' \
-    'libcli11-dev: pkg-config --exists CLI11' \
     'libxxhash-dev: pkg-config --exists libxxhash' \
     'nlohmann-json3-dev: pkg-config --exists nlohmann_json'
+}
+
+need_native() {
+  need_examples
+  need 'libgtest-dev: pkg-config --exists gtest' \
+    'libgmock-dev: pkg-config --exists gmock' \
+    'libcli11-dev: pkg-config --exists CLI11'
 }
 
 # The model checker.
@@ -126,8 +131,8 @@ stage_wrap() {
   done
 }
 
-# build NAME [meson option...]: sets $BUILD_DIR/NAME up with these options, or again, and compiles it; for Windows if
-# the name begins with that.
+# build NAME [meson option...]: sets $BUILD_DIR/NAME up with these options, or again, and compiles it, or of it $TARGETS;
+# for Windows if the name begins with that.
 build() {
   name=$1
   dir=$BUILD_DIR/$name
@@ -139,7 +144,9 @@ build() {
       windows*) meson setup "$dir" --cross-file tests/windows-cross.ini "$@" ;;
       *) meson setup "$dir" "$@" ;;
     esac
-  fi && meson compile -C "$dir" -j "$JOBS"
+  fi || return
+  # shellcheck disable=SC2086  # a list of words
+  meson compile -C "$dir" -j "$JOBS" ${TARGETS-}
 }
 
 # Wine with a world of its own in the build directory, its server kept running: a program then starts ten times

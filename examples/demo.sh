@@ -9,22 +9,25 @@ set -eu
 cd "$(dirname "$0")/.."
 . build-aux/common.sh
 
-platform=native
+platform=demo
 wine=
 exe=
 if [ "${1-}" = windows ]; then
   shift
-  platform=windows
+  platform=windows-demo
   wine=wine
   exe=.exe
 fi
 
-"need_$platform"
-build "$platform" -Dexamples=enabled "$@"
-if [ "$platform" = windows ]; then start_wine; fi
+if [ -n "$wine" ]; then need_windows; else need_examples; fi
+# What it shows, and nothing else, and compiled fast: not optimised, and the library as one file.
+TARGETS='file_receiver file_sender'
+build "$platform" -Dexamples=enabled -Dtests=disabled -Dtool=disabled -Dunity=on -Dunity_size=1000 \
+  -Dbuildtype=plain "$@"
+if [ -n "$wine" ]; then start_wine; fi
 
 programs=$BUILD_DIR/$platform/examples
-work=$BUILD_DIR/demo-$platform
+work=$BUILD_DIR/$platform-work
 address=localsocket-demo-$$
 mebibytes=48
 
