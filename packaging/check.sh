@@ -38,6 +38,18 @@ say 'both builds are of the same'
 python3 build-aux/same-builds.py "$meson_build" "$meson_prefix" "$work/fetch" "$cmake_prefix" ||
   die 'Meson and CMake do not build the same'
 
+say 'one version everywhere, and a wrap of a release'
+version=$(sed -n "s/^  version: '\(.*\)',/\1/p" meson.build)
+grep -q "\"version\": \"$version\"" packaging/vcpkg/localsocket/vcpkg.json || die "the port is not of $version"
+grep -q "^## $version" CHANGELOG.md || die "the changelog does not know $version"
+archive=$work/localsocket-$version.tar.gz
+git archive --prefix="localsocket-$version/" -o "$archive" HEAD
+mkdir -p "$work/wrap/subprojects"
+cp .ci/consumer/consumer.cpp .ci/consumer/meson.build "$work/wrap"
+sh packaging/wrapdb.sh "$archive" "file://$(realpath "$archive")" >"$work/wrap/subprojects/localsocket.wrap"
+# Compiled it is as any subproject.
+meson setup "$work/wrap/build" "$work/wrap" --force-fallback-for=localsocket >"$work/wrap.log" || die "$(cat "$work/wrap.log")"
+
 say 'pkg-config, shared and static'
 export PKG_CONFIG_PATH="$meson_prefix/lib/pkgconfig"
 [ -z "$(pkg-config --print-requires --print-requires-private localsocket)" ] || die 'a user needs other packages'
