@@ -66,6 +66,13 @@ need_native() {
     'libcli11-dev: pkg-config --exists CLI11'
 }
 
+# Programs that the tests talk with; without one its tests are skipped, by name.
+want_partners() {
+  want 'openssh-client: command -v ssh-agent' \
+    'qemu-system-common: command -v qemu-storage-daemon' \
+    'nodejs: command -v node'
+}
+
 # The model checker.
 need_models() {
   need 'spin: command -v spin' \

@@ -11,6 +11,7 @@
 #include "support/differences.hpp"
 #include "support/listening.hpp"
 #include "support/process.hpp"
+#include "support/programs.hpp"
 #include "support/test.hpp"
 
 namespace localsocket::test {
@@ -190,6 +191,87 @@ TEST_F(Example, RpcAnswersWhatIsNoRequestAndGoesOn) {
   messages.send(R"({"jsonrpc": "2.0", "id": 1, "method": "sum", "params": [1, 2]})");
   ASSERT_TRUE(messages.receive(reply));
   EXPECT_THAT(reply, HasSubstr(R"("result":3.0)"));
+}
+
+// ---- control
+
+TEST_F(Example, AControlSocketAnswersEachLine) {
+  Server server("control_server", {address});
+  ChildProcess first = run("control_client", {address, "set volume 50", "set name  a b ", "list"});
+  EXPECT_THAT(lines_of(first), ElementsAre("ok", "ok", "ok name volume"));
+  EXPECT_EQ(first.wait(), 0);
+  ChildProcess second = run("control_client", {address, "get volume", "get nothing", ""});
+  EXPECT_THAT(lines_of(second), ElementsAre("ok 50", StartsWith("error: "), StartsWith("error: ")));
+  EXPECT_EQ(second.wait(), 1);
+  // As a person's terminal sends it.
+  LocalStream terminal = LocalStream::connect(address);
+  terminal.write_all("get name\r\n");
+  EXPECT_EQ(read_text(terminal, 8), "ok a b \n");
+}
+
+// ---- language server
+
+TEST_F(Example, ALanguageServerIsInitializedToldOfATextAndShutDown) {
+  ChildProcess client = run("lsp_client", {"--pipe=" + address});
+  const std::string listening_on = client.read_line();
+  ASSERT_THAT(listening_on, StartsWith("listening on "));
+  // An editor gives the native name.
+  ChildProcess server = run("lsp_server", {"--pipe=" + listening_on.substr(13)});
+  client.write("nothing here\nint main() {}  // TODO\n");
+  client.close_input();
+  EXPECT_THAT(lines_of(client), ElementsAre("lsp_server", "2: this is left to do"));
+  EXPECT_EQ(client.wait(), 0);
+  EXPECT_EQ(server.read_to_end(), "");
+  EXPECT_EQ(server.wait(), 0);
+}
+
+TEST_F(Example, ALanguageServerThatIsLeftAloneFails) {
+  LocalListener editor = LocalListener::bind(address);
+  ChildProcess server = run("lsp_server", {"--pipe=" + editor.local_address().native()});
+  MessageStream messages(editor.accept(30s), {.framing = Framing::content_length});
+  messages.send(R"({"jsonrpc": "2.0", "method": "exit"})");
+  EXPECT_FALSE(messages.receive(30s));
+  EXPECT_EQ(server.wait(), 1) << "without a shutdown";
+}
+
+// ---- ssh-agent
+
+/// The variable by which programs of OpenSSH find an agent.
+std::string agent_at(const std::string& path) { return "SSH_AUTH_SOCK=" + path; }
+
+TEST_F(Example, AnAgentWithoutKeysIsAskedForThem) {
+  Server server("ssh_agent_server", {address});
+  ChildProcess client = run("ssh_agent_client", {address});
+  EXPECT_THAT(lines_of(client), ElementsAre("no keys"));
+  EXPECT_EQ(client.wait(), 0);
+}
+
+TEST_F(Example, SshAddFindsAnAgentWithoutKeys) {
+  SKIP_WITHOUT_PROGRAM("ssh-add");
+  Server server("ssh_agent_server", {address});
+  ChildProcess ssh_add = spawn_program(
+      {installed_program("env"), agent_at(LocalAddress(address).native()), installed_program("ssh-add"), "-l"});
+  EXPECT_EQ(ssh_add.read_line(), "The agent has no identities.");
+  EXPECT_EQ(ssh_add.wait(), 1);
+}
+
+TEST_F(Example, AKeyOfSshAgentIsListed) {
+  for (const char* const program : {"ssh-agent", "ssh-add", "ssh-keygen"}) SKIP_WITHOUT_PROGRAM(program);
+  const std::string path = LocalAddress(address).native();
+  const std::filesystem::path directory = std::filesystem::temp_directory_path() / address;
+  std::filesystem::create_directories(directory);
+  const std::string key = (directory / "key").string();
+  ChildProcess agent = spawn_program({installed_program("ssh-agent"), "-D", "-a", path});
+  EXPECT_THAT(agent.read_line(), StartsWith(agent_at(path)));
+  ChildProcess keygen =
+      spawn_program({installed_program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "a key", "-f", key});
+  EXPECT_EQ(keygen.wait(), 0);
+  ChildProcess add = spawn_program({installed_program("env"), agent_at(path), installed_program("ssh-add"), key});
+  EXPECT_EQ(add.wait(), 0);
+  std::filesystem::remove_all(directory);
+  ChildProcess client = spawn_program({installed_program("env"), agent_at(path), EXAMPLES "/ssh_agent_client"});
+  EXPECT_THAT(lines_of(client), ElementsAre("ssh-ed25519 a key"));
+  EXPECT_EQ(client.wait(), 0);
 }
 
 // ---- log

@@ -22,6 +22,7 @@ for platform in $platforms; do
   "need_$platform"
 done
 [ "$platforms" = windows ] || need_models
+[ "$platforms" = windows ] || want_partners
 
 # run PLATFORM TIMEOUT_MULTIPLIER [meson option...]
 run() {
