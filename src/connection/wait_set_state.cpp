@@ -135,7 +135,6 @@ WaitSetMember& WaitSetState::new_member(Key key) {
     const std::size_t count = members_.size() + 1;
     if (free_.capacity() < count) free_.reserve(2 * count);  // so that taking a member out needs no memory
     const std::lock_guard lock(mutex_);
-    if (resting_.capacity() < count) resting_.reserve(2 * count);
     WaitSetMember& member = members_.emplace_back();
     member.index = static_cast<std::uint32_t>(count - 1);
     free_.push_back(member.index);
@@ -242,7 +241,7 @@ void WaitSetState::change_watching(WaitSetMember& member, Ready ready, std::erro
 void WaitSetState::stop_watching(WaitSetMember& member) noexcept {
   const bool is_asked =
       member.state == State::watched || member.state == State::awaits_permit || member.state == State::awaits_handles;
-  std::erase(resting_, &member);
+  end_rest(member);
   if (!is_asked) return;
   if (auto* const stream = member.watched.get_if<StreamMember>()) {
     poller_.remove((*stream)->native());
@@ -291,21 +290,25 @@ void WaitSetState::rest(WaitSetMember& member, Acceptor& acceptor, State state) 
   member.state = state;
   if (state != State::awaits_handles) return;
   if (resting_.empty()) look_for_handles_at_ = Clock::now() + handle_interval;
-  resting_.push_back(&member);
+  resting_.push_back(member);
   wake();  // who waits has to look at the clock now
 }
 
 void WaitSetState::go_on(WaitSetMember& member, Acceptor& acceptor) noexcept {
   std::error_code cannot;
-  std::erase(resting_, &member);
+  end_rest(member);
   poller_.change(acceptor.native(), member.token(), member.interest, cannot);
   member.state = State::watched;
+}
+
+void WaitSetState::end_rest(WaitSetMember& member) noexcept {
+  if (member.list == &resting_) resting_.remove(member);
 }
 
 void WaitSetState::look_for_handles() noexcept {
   if (resting_.empty() || Clock::now() < look_for_handles_at_) return;
   if (has_spare_handle()) {
-    while (!resting_.empty()) go_on(*resting_.back(), **resting_.back()->watched.get_if<ListenerMember>());
+    while (!resting_.empty()) go_on(*resting_.first(), **resting_.first()->watched.get_if<ListenerMember>());
   } else {
     look_for_handles_at_ = Clock::now() + handle_interval;
   }

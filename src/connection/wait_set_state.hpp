@@ -62,6 +62,7 @@ class WaitSetState {
   void told_of_listener(WaitSetMember& member, Acceptor& acceptor) noexcept;
   void rest(WaitSetMember& member, Acceptor& acceptor, State state) noexcept;
   void go_on(WaitSetMember& member, Acceptor& acceptor) noexcept;
+  void end_rest(WaitSetMember& member) noexcept;
   void look_at(WaitSetMember& member) noexcept;
   void wake() noexcept;
   WaitSetMember* member_of(std::uint64_t token) noexcept;
@@ -90,8 +91,8 @@ class WaitSetState {
   NativePoller poller_;
   std::deque<WaitSetMember> members_;
   WaitSetMembers to_look_at_;
-  WaitSetMembers closed_;                // reported, and still to be taken out
-  std::vector<WaitSetMember*> resting_;  // listeners that wait for handles; has the capacity for all members
+  WaitSetMembers closed_;   // reported, and still to be taken out
+  WaitSetMembers resting_;  // listeners that wait for handles
   Clock::time_point look_for_handles_at_{};
   std::uint32_t round_ = 0;
   bool is_open_ = false;

@@ -35,6 +35,12 @@ Ready ready_of(std::uint32_t events) noexcept {
   return ready;
 }
 
+/// ENOSPC is the user's share of the kernel's memory for this, which is used up (max_user_watches, epoll(7)), and
+/// ENODEV that there is no memory for an eventfd's inode (eventfd(2)).
+std::error_code last_failure() noexcept {
+  return native_error(Operation::other, errno == ENOSPC || errno == ENODEV ? ENOMEM : errno);
+}
+
 }  // namespace
 
 Poller::~Poller() = default;
@@ -46,7 +52,7 @@ void Poller::open(std::error_code& ec) noexcept {
   const bool is_open = queue_.open([] { return sys("epoll_create1", ::epoll_create1, EPOLL_CLOEXEC); }) &&
                        waker_.open([] { return sys("eventfd", ::eventfd, 0U, EFD_CLOEXEC | EFD_NONBLOCK); }) &&
                        control(EPOLL_CTL_ADD, waker_.get(), waker_token, EPOLLIN | EPOLLET);
-  if (!is_open) ec = last_error(Operation::other);
+  if (!is_open) ec = last_failure();
 }
 
 bool Poller::control(int operation, int descriptor, std::uint64_t token, std::uint32_t events) noexcept {
@@ -57,13 +63,11 @@ bool Poller::control(int operation, int descriptor, std::uint64_t token, std::ui
 }
 
 void Poller::add(int descriptor, std::uint64_t token, Ready ready, std::error_code& ec) noexcept {
-  if (control(EPOLL_CTL_ADD, descriptor, token, events_for(ready))) return;
-  // ENOSPC: the user's share of the kernel's memory for this is used up (max_user_watches, epoll(7)).
-  ec = native_error(Operation::other, errno == ENOSPC ? ENOMEM : errno);
+  if (!control(EPOLL_CTL_ADD, descriptor, token, events_for(ready))) ec = last_failure();
 }
 
 void Poller::change(int descriptor, std::uint64_t token, Ready ready, std::error_code& ec) noexcept {
-  if (!control(EPOLL_CTL_MOD, descriptor, token, events_for(ready))) ec = last_error(Operation::other);
+  if (!control(EPOLL_CTL_MOD, descriptor, token, events_for(ready))) ec = last_failure();
 }
 
 // Closing is not enough: while a duplicate is open somewhere, the file goes on to be reported (epoll(7)).

@@ -96,5 +96,63 @@ TEST_F(Cost, AnIdleConnectionTakes512BytesAtMost) {
   }
 }
 
+TEST_F(Cost, WaitingForManyAllocatesNothing) {
+  WaitSet set;
+  Event event;
+  MessageStream messages(std::move(client));
+  set.add(1, listener);
+  set.add(2, server);
+  set.add(3, messages);
+  set.add(4, event);
+  std::array<WaitSet::Report, 8> reports;
+  std::array<std::byte, 128> sent;
+  const stop_source stop;
+  const auto pass = [&] {
+    messages.send(buffer);
+    event.set();
+    EXPECT_GE(set.wait(reports, {1h, stop.get_token()}), 1U);
+    server.write_all("\4text");
+    EXPECT_GE(set.wait(reports, 1h), 1U);
+    server.read_some(sent);
+    messages.receive();
+    event.reset();
+    EXPECT_EQ(set.wait(reports, {30ms, stop.get_token()}), 0U);
+  };
+  pass();
+  EXPECT_EQ(allocations_of(pass), 0U);
+}
+
+// A member is added for each connection that is accepted; what grows by steps is counted by its share.
+TEST_F(Cost, AnIdleConnectionInASetTakes512BytesAtMost) {
+  constexpr std::size_t connections = 200;
+  std::vector<LocalStream> clients;
+  std::vector<LocalStream> servers;
+  clients.reserve(connections);
+  servers.reserve(connections);
+  WaitSet set;
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < connections; ++i) {
+    clients.push_back(LocalStream::connect(listener.local_address()));
+    const std::size_t before = allocations().bytes;
+    servers.push_back(listener.accept());
+    set.add(i, servers.back());
+    taken += allocations().bytes - before;
+  }
+  EXPECT_LE(taken / connections, 512U);
+}
+
+TEST_F(Cost, AddingAndRemovingTakesNoMoreMemoryInTheEnd) {
+  WaitSet set;
+  const auto pass = [&](WaitSet::Key count) {
+    for (WaitSet::Key key = 0; key < count; ++key) {
+      set.add(key, server);
+      set.remove(key);
+    }
+    return allocations().bytes;
+  };
+  const std::size_t after_few = pass(100);
+  EXPECT_EQ(pass(20'000), after_few);
+}
+
 }  // namespace
 }  // namespace localsocket::test

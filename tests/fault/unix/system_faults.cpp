@@ -42,6 +42,9 @@ const std::vector<Row>& table() {
       {"chmod", of_a_change},
       {"close", {EINTR, EIO}, {}, Kind::fails_after},  // close(2): the descriptor is closed all the same
       {"connect", {EACCES, EPERM, EPROTOTYPE}, {EAGAIN, ECONNREFUSED, EINTR, ELOOP, ENOENT, ENOTDIR}},
+      {"epoll_create1", {EMFILE, ENFILE, ENOMEM}},
+      {"epoll_ctl", {ENOMEM, ENOSPC}},
+      {"epoll_wait", {}, {EINTR}},
       {"eventfd", {EMFILE, ENFILE, ENODEV, ENOMEM}},
       {"fchmod", of_a_change},
       {"fchmodat", of_a_change},

@@ -64,11 +64,13 @@ const std::vector<Row>& table() {
        FALSE,
        Kind::fails,
        true},
+      {"RegisterWaitForSingleObject", lacking},
       {"ResetEvent", {}},
       {"RevertToSelf", {}},  // to go on as somebody else would be worse than to end: the process ends
       {"SetEvent", {}},
       {"SetNamedPipeHandleState", {ERROR_ACCESS_DENIED, ERROR_NO_SYSTEM_RESOURCES}},
       {"SetThreadToken", {}},  // as RevertToSelf
+      {"UnregisterWaitEx", {}},
       {"WaitForMultipleObjects", {}},
       {"WaitForSingleObject", {}},
       {"WaitNamedPipeW", {}, {ERROR_FILE_NOT_FOUND, ERROR_SEM_TIMEOUT}},
