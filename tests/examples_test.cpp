@@ -100,6 +100,51 @@ TEST_P(EchoExample, AnswersEachOfManyClients) {
 
 INSTANTIATE_TEST_SUITE_P(With, EchoExample, ::testing::Values(ECHO_SERVERS));
 
+// ---- many
+
+TEST_F(Example, AClientThatReadsNothingHoldsUpNoOther) {
+  Server server("many_echo", {address});
+  LocalStream lazy = LocalStream::connect(address);
+  lazy.set_nonblocking(true);
+  std::error_code ec;
+  std::size_t written = 0;
+  // What it does not read stops its bytes from being taken, sooner or later.
+  for (const Bytes bytes(64 * 1024); !ec && written < many * bytes.size();) {
+    written += lazy.write_some(bytes, ec);
+    if (ec == std::errc::operation_would_block) {
+      lazy.set_nonblocking(false);
+      ec.clear();
+      written += lazy.write_some(bytes, 100ms, ec);
+      lazy.set_nonblocking(true);
+    }
+  }
+  LocalStream other = LocalStream::connect(address);
+  other.write_all("other");
+  EXPECT_EQ(read_text(other, 5), "other");
+  if (!platform.watches_writable) return;  // there the lazy one has been dropped
+  lazy.set_nonblocking(false);
+  Bytes echoed(written);
+  EXPECT_OUTCOME(read_exact(lazy, echoed, 10s), written, success);
+}
+
+/// Connects, says something, and exits.
+CHILD_PROCESS(say_and_exit) {
+  LocalStream stream = LocalStream::connect(args[0]);
+  stream.write_all(args[1] + "\n");
+  return 0;
+}
+
+TEST_F(Example, OneThreadWaitsForClientsTheirWordsAndTheirExit) {
+  Server server("wait_for_any", {address});
+  for (const std::string word : {"one", "two"}) {
+    ChildProcess child = spawn("say_and_exit", {address, word});
+    EXPECT_EQ(server.read_line(), "process " + std::to_string(child.id()) + " has come");
+    EXPECT_EQ(server.read_line(), word);
+    EXPECT_EQ(server.read_line(), "it has exited");
+    EXPECT_EQ(child.wait(), 0);
+  }
+}
+
 // ---- group
 
 /// A group that this process is in: on Unix its own, on Windows its user, who can be asked for as well.
