@@ -416,12 +416,14 @@ TEST_F(WaitSetTest, WhereAPipeDoesNotTellOfSpaceWritableIsNotSupported) {
 }
 
 TEST(WaitSetDirection, WhatAStreamDoesNotHaveIsNotSupported) {
-  Ends ends = connected_ends({.direction = Direction::client_to_server});
+  LocalListener listener = listening({.direction = Direction::client_to_server});
+  LocalStream client = LocalStream::connect(listener.local_address(), {.direction = Direction::client_to_server});
+  LocalStream server = listener.accept();
   WaitSet set;
-  EXPECT_THROWS_CODE(set.add(key, ends.server, Ready::writable), std::errc::operation_not_supported);
-  set.add(key, ends.server);
+  EXPECT_THROWS_CODE(set.add(key, server, Ready::writable), std::errc::operation_not_supported);
+  set.add(key, server);
   EXPECT_THROWS_CODE(set.change(key, Ready::readable | Ready::writable), std::errc::operation_not_supported);
-  ends.client.write_all("data");
+  client.write_all("data");
   expect_ready(set, key, Ready::readable);
 }
 
