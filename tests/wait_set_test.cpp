@@ -2,11 +2,13 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <functional>
 #include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/seams.hpp"
 #include "support/differences.hpp"
 #include "support/listening.hpp"
 #include "support/process.hpp"
@@ -564,6 +566,34 @@ TEST_F(WaitSetTest, WhatIsRemovedDuringAWaitIsNotReported) {
   server.write_all("data");
   last.set();
   EXPECT_THAT(waiting.result(), ElementsAre(Report{8, Ready::set}));
+}
+
+/// Runs something once, on the thread that waits, when the system has reported and the set has not looked yet.
+class BetweenTheReportAndTheLook {
+ public:
+  explicit BetweenTheReportAndTheLook(std::function<void()> action) {
+    action_ = std::move(action);
+    localsocket::detail::seams::observer = [](localsocket::detail::seams::Step step) noexcept {
+      if (step == localsocket::detail::seams::Step::goes_on && action_) std::exchange(action_, nullptr)();
+    };
+  }
+  BetweenTheReportAndTheLook(const BetweenTheReportAndTheLook&) = delete;
+  BetweenTheReportAndTheLook& operator=(const BetweenTheReportAndTheLook&) = delete;
+  ~BetweenTheReportAndTheLook() { localsocket::detail::seams::observer = nullptr; }
+
+ private:
+  inline static std::function<void()> action_;
+};
+
+TEST_F(WaitSetTest, AReportOfAMemberThatHasBeenReplacedIsNotTheNewOnes) {
+  auto [quiet, other] = LocalStream::pair();
+  set.add(1, client);
+  server.write_all("data");
+  const BetweenTheReportAndTheLook between([this, &quiet = quiet] {
+    set.remove(1);
+    set.add(2, quiet);
+  });
+  EXPECT_THAT(wait_for(set, 30ms), IsEmpty());
 }
 
 // Whatever comes in between, the keys that are reported are there.
