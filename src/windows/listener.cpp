@@ -168,6 +168,14 @@ class Listener::Instances {
     return taken->take();
   }
 
+  bool has_client() noexcept {
+    const std::lock_guard lock(mutex_);
+    const Reminder reminder{*this};
+    if (has_connected()) return true;
+    sys("ResetEvent", ::ResetEvent, event_.get());
+    return has_connected();
+  }
+
   NativeHandle front() const noexcept {
     const std::lock_guard lock(mutex_);
     return waiting_.empty() ? invalid_handle : waiting_.front()->get();
@@ -288,6 +296,10 @@ Stream Listener::accept(Call& call, std::error_code& ec) {
     waiter.waker().wait_also_for(instances_->event(), time);
   }
 }
+
+bool Listener::has_client() noexcept { return instances_->has_client(); }
+
+NativeHandle Listener::event() const noexcept { return instances_->event(); }
 
 // As long as there is an instance nobody else can have the name.
 bool Listener::owns_address(std::error_code&) const noexcept { return instances_ && !instances_->is_empty(); }

@@ -30,6 +30,10 @@ class Listener {
   NativeHandle handle() const noexcept;
   NativeHandle release() noexcept;
 
+  // For a wait set: whether there is a client to accept, and what is set when there may be one.
+  bool has_client() noexcept;
+  NativeHandle event() const noexcept;
+
  private:
   class Instance;
   class Instances;

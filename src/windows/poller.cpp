@@ -1,8 +1,13 @@
 #include "poller.hpp"
 
+#include "read_probe.hpp"
 #include "system.hpp"
 
 #include "backend.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
@@ -25,47 +30,215 @@ ProcessOfPeer duplicate(const ProcessOfPeer& process, std::error_code& ec) noexc
 
 namespace windows_backend {
 
-Poller::~Poller() { const Handle closing(port_); }
+using Ready = WaitSet::Ready;
+using Report = WaitSet::Report;
+
+/// One member: whether it is ready, and the wait for its object while it is not.
+class Poller::Watch : public std::enable_shared_from_this<Watch> {
+ public:
+  Watch(Poller& poller, std::uint64_t token, Ready interest) noexcept
+      : poller_(poller), token_(token), interest_(interest) {}
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  // Before it is added: what it watches.
+  Stream* stream = nullptr;
+  Listener* listener = nullptr;
+  HANDLE process = nullptr;
+
+  std::uint64_t token() const noexcept { return token_; }
+
+  void change(Ready interest) noexcept { interest_ = interest; }
+
+  /// What it is ready for; if for nothing, the poller is told when to look again.
+  Ready look() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (is_removed_ || (interest_.load() == Ready{} && process == nullptr)) return Ready{};
+    stop_waiting();  // it has told, or nobody needs it to
+    if (is_ready()) return stream != nullptr ? Ready::readable : listener != nullptr ? Ready::acceptable : Ready::ended;
+    const HANDLE object = stream != nullptr ? stream->probe_event() : listener != nullptr ? listener->event() : process;
+    if (!sys("RegisterWaitForSingleObject", ::RegisterWaitForSingleObject, &waiting_, object, &Watch::tell,
+             static_cast<void*>(this), DWORD{INFINITE}, ULONG{WT_EXECUTEONLYONCE | WT_EXECUTEINWAITTHREAD})) {
+      waiting_ = nullptr;
+      const std::lock_guard poller_lock(poller_.mutex_);
+      poller_.queue(*this);  // without memory it is looked at now and then
+      poller_.looks_blindly_ = true;
+    }
+    return Ready{};
+  }
+
+  /// For good: returns when nothing is under way any more.
+  void remove() noexcept {
+    {
+      const std::lock_guard lock(mutex_);
+      is_removed_ = true;
+    }
+    stop_waiting();
+    if (stream != nullptr) stream->end_probe();
+  }
+
+  // With the poller's mutex.
+  bool is_queued = false;
+  WatchPointer next;
+
+ private:
+  bool is_ready() noexcept {
+    if (stream != nullptr) return stream->probe();
+    if (listener != nullptr) return listener->has_client();
+    return sys("WaitForSingleObject", ::WaitForSingleObject, process, DWORD{0}) == WAIT_OBJECT_0;
+  }
+
+  /// Returns when tell() does not run any more, and will not.
+  void stop_waiting() noexcept {
+    const HANDLE waiting = std::exchange(waiting_, nullptr);
+    if (waiting != nullptr) sys("UnregisterWaitEx", ::UnregisterWaitEx, waiting, INVALID_HANDLE_VALUE);
+  }
+
+  void ask_to_look() noexcept {
+    {
+      const std::lock_guard lock(poller_.mutex_);
+      poller_.queue(*this);
+    }
+    poller_.wake();
+  }
+
+  static void CALLBACK tell(void* context, BOOLEAN) noexcept { static_cast<Watch*>(context)->ask_to_look(); }
+
+  Poller& poller_;
+  const std::uint64_t token_;
+  std::mutex mutex_;
+  std::atomic<Ready> interest_;
+  HANDLE waiting_ = nullptr;
+  bool is_removed_ = false;
+};
+
+Poller::Poller() noexcept = default;
+Poller::~Poller() {
+  while (next_to_look_at() != nullptr) continue;
+  const Handle closing(woken_);
+}
 
 void Poller::open(std::error_code& ec) noexcept {
-  port_ = sys("CreateIoCompletionPort", ::CreateIoCompletionPort, INVALID_HANDLE_VALUE, HANDLE{nullptr}, ULONG_PTR{0},
-              DWORD{1});
-  if (port_ == nullptr) ec = last_error(Operation::other);
+  woken_ = sys("CreateEventW", ::CreateEventW, LPSECURITY_ATTRIBUTES{nullptr}, FALSE, FALSE, LPCWSTR{nullptr});
+  if (woken_ == nullptr) ec = last_error(Operation::other);
 }
 
-void Poller::add(Stream&, std::uint64_t, WaitSet::Ready, std::error_code& ec) noexcept {
-  ec = error(Operation::other, std::errc::operation_not_supported);
-}
-void Poller::change(Stream&, std::uint64_t, WaitSet::Ready, std::error_code&) noexcept {}
-void Poller::remove(Stream&) noexcept {}
-
-void Poller::add(Listener&, std::uint64_t, WaitSet::Ready, std::error_code& ec) noexcept {
-  ec = error(Operation::other, std::errc::operation_not_supported);
-}
-void Poller::change(Listener&, std::uint64_t, WaitSet::Ready, std::error_code&) noexcept {}
-void Poller::remove(Listener&) noexcept {}
-
-void Poller::add(const ProcessOfPeer&, std::uint64_t, std::error_code& ec) noexcept {
-  ec = error(Operation::other, std::errc::operation_not_supported);
-}
-void Poller::remove(const ProcessOfPeer&) noexcept {}
-
-std::size_t Poller::wait(std::span<WaitSet::Report>, Clock::duration time, std::error_code& ec) noexcept {
-  DWORD bytes = 0;
-  ULONG_PTR key = 0;
-  OVERLAPPED* operation = nullptr;
-  if (!sys("GetQueuedCompletionStatus", ::GetQueuedCompletionStatus, HANDLE{port_}, &bytes, &key, &operation,
-           to_milliseconds(time)) &&
-      ::GetLastError() != WAIT_TIMEOUT) {
-    ec = last_error(Operation::other);
+void Poller::add(Stream& stream, std::uint64_t token, Ready ready, std::error_code& ec) {
+  if (any(ready & Ready::writable)) {
+    ec = error(Operation::other, std::errc::operation_not_supported);
+    return;
   }
-  return 0;
+  auto watch = std::make_shared<Watch>(*this, token, ready);
+  stream.make_probe(ec);
+  if (ec) return;
+  watch->stream = &stream;
+  add_watch(&stream, std::move(watch));
 }
 
-void Poller::wake() noexcept {
-  sys("PostQueuedCompletionStatus", ::PostQueuedCompletionStatus, HANDLE{port_}, DWORD{0}, ULONG_PTR{0},
-      LPOVERLAPPED{nullptr});
+void Poller::change(Stream& stream, std::uint64_t, Ready ready, std::error_code& ec) noexcept {
+  if (any(ready & Ready::writable)) {
+    ec = error(Operation::other, std::errc::operation_not_supported);
+  } else {
+    change_object(&stream, ready);
+  }
 }
+
+void Poller::add(Listener& listener, std::uint64_t token, Ready ready, std::error_code&) {
+  auto watch = std::make_shared<Watch>(*this, token, ready);
+  watch->listener = &listener;
+  add_watch(&listener, std::move(watch));
+}
+
+void Poller::change(Listener& listener, std::uint64_t, Ready ready, std::error_code&) noexcept {
+  change_object(&listener, ready);
+}
+
+void Poller::add(const ProcessOfPeer& process, std::uint64_t token, std::error_code&) {
+  auto watch = std::make_shared<Watch>(*this, token, Ready::ended);
+  watch->process = process.handle;
+  add_watch(process.handle, std::move(watch));
+}
+
+void Poller::add_watch(const void* object, WatchPointer watch) {
+  {
+    const std::lock_guard lock(mutex_);
+    watches_.emplace(object, watch);
+    queue(*watch);
+  }
+  wake();
+}
+
+void Poller::change_object(const void* object, Ready ready) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = watches_.find(object);
+    if (found == watches_.end()) return;
+    found->second->change(ready);
+    queue(*found->second);
+  }
+  wake();
+}
+
+void Poller::remove_object(const void* object) noexcept {
+  WatchPointer watch;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = watches_.find(object);
+    if (found == watches_.end()) return;
+    watch = std::move(found->second);
+    watches_.erase(found);
+  }
+  watch->remove();
+}
+
+void Poller::queue(Watch& watch) noexcept {
+  if (std::exchange(watch.is_queued, true)) return;
+  (last_ != nullptr ? last_->next : first_) = watch.shared_from_this();
+  last_ = &watch;
+  ++queued_;
+}
+
+Poller::WatchPointer Poller::next_to_look_at() noexcept {
+  const std::lock_guard lock(mutex_);
+  WatchPointer watch = std::move(first_);
+  if (watch == nullptr) return nullptr;
+  first_ = std::move(watch->next);
+  if (first_ == nullptr) last_ = nullptr;
+  watch->is_queued = false;
+  --queued_;
+  return watch;
+}
+
+/// Those that are ready are looked at by the next wait as well, behind the others.
+std::size_t Poller::look(std::span<Report> out) noexcept {
+  std::size_t left = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    left = queued_;
+    looks_blindly_ = false;
+  }
+  std::size_t count = 0;
+  for (; left != 0 && count < out.size(); --left) {
+    const WatchPointer watch = next_to_look_at();
+    if (watch == nullptr) break;
+    const Ready ready = watch->look();
+    if (!any(ready)) continue;
+    out[count++] = {watch->token(), ready};
+    const std::lock_guard lock(mutex_);
+    queue(*watch);
+  }
+  return count;
+}
+
+std::size_t Poller::wait(std::span<Report> out, Clock::duration time, std::error_code&) noexcept {
+  const std::size_t count = look(out);
+  // looks_blindly_ is this thread's alone.
+  if (count != 0 || time == Clock::duration::zero()) return count;
+  wait_for_any(woken_, nullptr, looks_blindly_ ? std::min<Clock::duration>(time, blind_wait) : time);
+  return look(out);
+}
+
+void Poller::wake() noexcept { sys("SetEvent", ::SetEvent, HANDLE{woken_}); }
 
 }  // namespace windows_backend
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

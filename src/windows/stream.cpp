@@ -4,12 +4,14 @@
 #include "peer.hpp"
 #include "pipe.hpp"
 #include "process.hpp"
+#include "read_probe.hpp"
 #include "system.hpp"
 
 #include "backend.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 namespace {
@@ -49,8 +51,14 @@ Stream& Stream::operator=(Stream&& other) noexcept {
     largest_write_ = other.largest_write_.load();
     read_ended_ = other.read_ended_.load();
     write_ended_ = other.write_ended_.load();
+    delete probe_.exchange(other.probe_.exchange(nullptr));
   }
   return *this;
+}
+
+Stream::~Stream() {
+  close();
+  delete probe_.load();
 }
 
 // CloseHandle keeps what was written for the reader; DisconnectNamedPipe would throw it away (its documentation).
@@ -142,7 +150,35 @@ Completion Stream::write_once(std::span<const std::byte> bytes, Call& call) noex
 
 std::size_t Stream::read(const ReadBuffers& to, Call& call, std::error_code& ec) noexcept {
   if (read_ended_) return 0;
-  const std::span<std::byte> buffer = to.front();
+  if (ReadProbe* const probe = probe_.load(std::memory_order_acquire)) [[unlikely]] {
+    const std::size_t count = read_beside(*probe, to.front(), call, ec);
+    probe->end_read();
+    return count;
+  }
+  return read_pipe(to.front(), call, ec);
+}
+
+// What a probe has got comes first, and what is there behind its byte comes with it.
+std::size_t Stream::read_beside(ReadProbe& probe, std::span<std::byte> buffer, Call& call,
+                                std::error_code& ec) noexcept {
+  std::byte byte{};
+  switch (probe.begin_read(handle(), byte)) {
+    case ReadProbe::Kept::nothing:
+      return read_pipe(buffer, call, ec);
+    case ReadProbe::Kept::end:
+      read_ended_ = true;
+      return 0;
+    case ReadProbe::Kept::byte:
+    case ReadProbe::Kept::part:
+      break;
+  }
+  buffer.front() = byte;
+  std::error_code of_the_next_read;
+  const bool is_more = buffer.size() > 1 && peek(of_the_next_read).value_or(0) != 0;
+  return is_more ? 1 + read_pipe(buffer.subspan(1), call, of_the_next_read) : 1;
+}
+
+std::size_t Stream::read_pipe(std::span<std::byte> buffer, Call& call, std::error_code& ec) noexcept {
   for (;;) {
     const Completion completion = read_once(buffer, call);
     if (completion.bytes > 0) return completion.bytes;
@@ -212,20 +248,45 @@ std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code&
 }
 
 PacketPart Stream::receive_packet(std::span<std::byte> to, Call& call, std::error_code& ec) noexcept {
+  ReadProbe* const probe = probe_.load(std::memory_order_acquire);
+  if (probe == nullptr) [[likely]] {
+    return receive_from_pipe(to, call, ec);
+  }
+  PacketPart part;
+  std::byte byte{};
+  switch (probe->begin_read(handle(), byte)) {
+    case ReadProbe::Kept::nothing:
+      part = receive_from_pipe(to, call, ec);
+      break;
+    case ReadProbe::Kept::end:  // of packets an empty one
+      break;
+    case ReadProbe::Kept::part:
+      part.rest = rest_of_message();
+      [[fallthrough]];
+    case ReadProbe::Kept::byte:
+      to.front() = byte;
+      part.taken = 1;
+      break;
+  }
+  probe->end_read();
+  return part;
+}
+
+PacketPart Stream::receive_from_pipe(std::span<std::byte> to, Call& call, std::error_code& ec) noexcept {
   const Completion completion = read_once(to, call);
   if (completion.error == ERROR_BROKEN_PIPE || completion.error == ERROR_PIPE_NOT_CONNECTED) return {.is_end = true};
-  // Also success with why: a message, perhaps an empty one, that came with the interruption.
   if (completion.error != ERROR_SUCCESS) {
     ec = error_of(Operation::read, completion);
     return {};
   }
-  PacketPart part{.taken = completion.bytes};
+  return {.taken = completion.bytes, .rest = completion.has_more ? rest_of_message() : 0};
+}
+
+// At least a byte. If it cannot be told the peer has gone, and the rest with it; the next read tells.
+std::size_t Stream::rest_of_message() const noexcept {
   DWORD rest = 0;
-  const bool is_known = !completion.has_more || sys("PeekNamedPipe", ::PeekNamedPipe, handle(), LPVOID{nullptr},
-                                                    DWORD{0}, LPDWORD{nullptr}, LPDWORD{nullptr}, &rest);
-  // The peer has gone, and the rest with it; the next read tells. A message has a rest of at least a byte.
-  part.rest = completion.has_more ? std::max<std::size_t>(is_known ? rest : 1, 1) : 0;
-  return part;
+  sys("PeekNamedPipe", ::PeekNamedPipe, handle(), LPVOID{nullptr}, DWORD{0}, LPDWORD{nullptr}, LPDWORD{nullptr}, &rest);
+  return std::max<std::size_t>(rest, 1);
 }
 
 PacketFate Stream::send_packet(std::span<const std::byte> message, Call& call, std::error_code& ec) noexcept {
@@ -276,7 +337,24 @@ std::optional<std::size_t> Stream::peek(std::error_code& ec) const noexcept {
   return std::nullopt;
 }
 
-std::size_t Stream::available(std::error_code& ec) const noexcept { return read_ended_ ? 0 : peek(ec).value_or(0); }
+std::size_t Stream::available(std::error_code& ec) const noexcept {
+  if (read_ended_) return 0;
+  const ReadProbe* const probe = probe_.load(std::memory_order_acquire);
+  return peek(ec).value_or(0) + (probe != nullptr && probe->has_byte() ? 1 : 0);
+}
+
+void Stream::make_probe(std::error_code& ec) {
+  if (probe_.load() != nullptr) return;
+  auto probe = std::make_unique<ReadProbe>(ec);
+  ReadProbe* none = nullptr;
+  if (!ec && probe_.compare_exchange_strong(none, probe.get())) static_cast<void>(probe.release());
+}
+
+bool Stream::probe() noexcept { return read_ended_ || probe_.load()->look(handle(), has_messages()); }
+
+NativeHandle Stream::probe_event() const noexcept { return probe_.load()->event(); }
+
+void Stream::end_probe() noexcept { probe_.load()->end(handle()); }
 
 bool Stream::is_peer_gone(std::error_code& ec) const noexcept { return !peek(ec) && !ec; }
 

@@ -21,6 +21,7 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 
 struct Completion;
 struct PipeInfo;
+class ReadProbe;
 
 class Stream {
  public:
@@ -28,7 +29,7 @@ class Stream {
   explicit Stream(NativeHandle pipe, Type type = Type::stream) noexcept : pipe_(pipe), type_(type) {}
   Stream(Stream&& other) noexcept;
   Stream& operator=(Stream&& other) noexcept;
-  ~Stream() { close(); }
+  ~Stream();
 
   static Stream connect(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
   static NativeHandle connect_for_child(LocalAddress& address, const ConnectOptions& options, std::error_code& ec);
@@ -55,9 +56,19 @@ class Stream {
   void take_settings_off() noexcept {}
   NativeHandle release() noexcept { return pipe_.exchange(invalid_handle); }
 
+  // For a wait set: a probe for something to read, which is made once and stays with the stream.
+  void make_probe(std::error_code& ec);
+  bool probe() noexcept;
+  NativeHandle probe_event() const noexcept;
+  void end_probe() noexcept;
+
  private:
+  std::size_t read_pipe(std::span<std::byte> buffer, Call& call, std::error_code& ec) noexcept;
+  std::size_t read_beside(ReadProbe& probe, std::span<std::byte> buffer, Call& call, std::error_code& ec) noexcept;
   std::size_t write_one(std::span<const std::byte> bytes, Call& call, std::error_code& ec) noexcept;
   std::size_t write_gathered(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept;
+  PacketPart receive_from_pipe(std::span<std::byte> to, Call& call, std::error_code& ec) noexcept;
+  std::size_t rest_of_message() const noexcept;
   Completion read_once(std::span<std::byte> to, Call& call) noexcept;
   Completion write_once(std::span<const std::byte> bytes, Call& call) noexcept;
   std::optional<std::size_t> peek(std::error_code& ec) const noexcept;
@@ -72,6 +83,7 @@ class Stream {
   // Half-close, on a message-type pipe: an empty message has come, or has been sent.
   std::atomic<bool> read_ended_{false};
   std::atomic<bool> write_ended_{false};
+  std::atomic<ReadProbe*> probe_{nullptr};  // its own
 };
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend
