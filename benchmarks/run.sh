@@ -43,7 +43,7 @@ if [ -x /usr/bin/python3 ]; then python=/usr/bin/python3; fi
 
 say "building in $work"
 build "${work##*/}" --buildtype=release -Ddefault_library=static -Db_lto=true \
-  -Dtests=disabled -Dexamples=disabled -Dbenchmarks=enabled ||
+  -Dtests=disabled -Dexamples=disabled -Dtool=disabled -Dbenchmarks=enabled ||
   die 'the build failed'
 if [ "$platform" = windows ]; then
   # Node refuses the version of Windows that Wine says it is.

@@ -26,6 +26,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="where the contenders were built")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="where the results go")
+    parser.add_argument("--page", type=pathlib.Path, help="a page to put the table into, such as docs/benchmarks.md")
     parser.add_argument("--rounds", type=int, help="9 unless quick, then 3")
     parser.add_argument("--quick", action="store_true", help="a tenth of the operations")
     parser.add_argument("--windows", action="store_true", help="Windows programs, run by Wine")
@@ -73,8 +74,9 @@ def main():
         runner.close()
 
     (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    with open(options.output / "results.md", "w", encoding="utf-8") as file:
-        report.write_markdown(results, file)
+    (options.output / "results.md").write_text(report.markdown(results), encoding="utf-8")
+    if options.page:
+        report.update_page(results, options.page)
     drawn = plot.write(results, options.output / "ratios.svg")
     print(f"\nresults: {options.output}/results.json, results.md" + (", ratios.svg" if drawn else ""))
     return 1 if report.failures(results) else 0

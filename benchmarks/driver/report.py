@@ -95,24 +95,29 @@ def print_table(part, title, columns, form, values):
     print_absent(part)
 
 
-def write_markdown(results, file):
-    """One table for each pinning: contenders by workloads."""
-    for pinning in dict.fromkeys(section["pinning"] for section in results["timed"]):
-        of_this = [section for section in results["timed"] if section["pinning"] == pinning]
-        summaries = [summary(section) for section in of_this]
-        file.write(f"Time per operation on {pinning}, raw = 1:\n\n")
-        header = [f"{pinning}"] + [BY_KEY[section["workload"]].title for section in of_this]
-        file.write("| " + " | ".join(header) + " |\n|" + " --- |" * len(header) + "\n")
-        for name in results["contenders"]:
-            cells = [cell(name, *pair) for pair in zip(of_this, summaries)]
-            file.write("| " + " | ".join([name] + cells) + " |\n")
-        file.write("\n")
+def markdown(results):
+    """One table, contenders by workloads; in each cell the ratios on one processor / on two."""
+    keys = list(dict.fromkeys(section["workload"] for section in results["timed"]))
+    of_key = {key: [(section, summary(section)) for section in results["timed"] if section["workload"] == key]
+              for key in keys}
+    lines = [["contender", *(BY_KEY[key].title for key in keys)], ["---"] * (1 + len(keys))]
+    for name in results["contenders"]:
+        lines.append([name, *(" / ".join(cell(name, *pair) for pair in of_key[key]) for key in keys)])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def cell(name, section, rows):
     if name in rows:
         return f"{rows[name]['ratio']:.2f}"
     return "failed" if name in section["failed"] else "missing" if name in section["missing"] else "–"
+
+
+def update_page(results, page):
+    """Puts the table into a page, between the marks that docs/benchmarks.md has."""
+    begin, end = "<!-- made by benchmarks/driver -->\n", "<!-- end -->\n"
+    text = page.read_text(encoding="utf-8")
+    before, _, rest = text.partition(begin)
+    page.write_text(f"{before}{begin}{markdown(results)}{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def failures(results):
