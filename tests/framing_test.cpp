@@ -136,7 +136,7 @@ TEST_P(FramingTest, ABatchCountsWhatIsAroundTheMessages) {
 // Wherever they are cut.
 
 TEST_P(FramingTest, OneCutAtEveryByte) {
-  const Messages sent = messages_of({5, 0, 150, 1});
+  const Messages sent = messages_of({5, 0, 12, 1});
   const Bytes bytes = wire(sent);
   for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
     auto [raw, messages] = pair();
@@ -233,7 +233,7 @@ TEST_P(FramingTest, AMessageThatDoesNotFitStays) {
 }
 
 TEST_P(FramingTest, ReleaseHandsOverWhateverIsThere) {
-  const Messages sent = messages_of({4, 150});
+  const Messages sent = messages_of({4, 12});
   const Bytes bytes = wire(sent);
   for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
     auto [raw, messages] = pair();
@@ -331,7 +331,7 @@ TEST_P(FramingTest, BadInputIsAnErrorAndStaysOne) {
 }
 
 TEST_P(FramingTest, TheEndInsideAMessageIsAnErrorAndStaysOne) {
-  const Bytes bytes = wire({message(140)});
+  const Bytes bytes = wire({message(20)});
   for (std::size_t size = 1; size < bytes.size(); ++size) {
     auto [raw, messages] = pair();
     raw.write_all(wire({message(3)}));
