@@ -1,7 +1,5 @@
 #include "../standard_streams.hpp"
 
-#define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
 #include <windows.h>
 
 #include <cstddef>
