@@ -80,6 +80,7 @@ class Poller::Watch : public std::enable_shared_from_this<Watch> {
   // With the poller's mutex.
   bool is_queued = false;
   WatchPointer next;
+  Watch* previous = nullptr;
 
  private:
   bool is_ready() noexcept {
@@ -189,23 +190,31 @@ void Poller::remove_object(const void* object) noexcept {
     watches_.erase(found);
   }
   watch->remove();
+  const std::lock_guard lock(mutex_);
+  unqueue(*watch);  // nobody may wait again for a long time
 }
 
 void Poller::queue(Watch& watch) noexcept {
   if (std::exchange(watch.is_queued, true)) return;
+  watch.previous = last_;
   (last_ != nullptr ? last_->next : first_) = watch.shared_from_this();
   last_ = &watch;
   ++queued_;
 }
 
+void Poller::unqueue(Watch& watch) noexcept {
+  if (!std::exchange(watch.is_queued, false)) return;
+  Watch* const previous = std::exchange(watch.previous, nullptr);
+  WatchPointer next = std::move(watch.next);
+  (next != nullptr ? next->previous : last_) = previous;
+  (previous != nullptr ? previous->next : first_) = std::move(next);
+  --queued_;
+}
+
 Poller::WatchPointer Poller::next_to_look_at() noexcept {
   const std::lock_guard lock(mutex_);
-  WatchPointer watch = std::move(first_);
-  if (watch == nullptr) return nullptr;
-  first_ = std::move(watch->next);
-  if (first_ == nullptr) last_ = nullptr;
-  watch->is_queued = false;
-  --queued_;
+  WatchPointer watch = first_;
+  if (watch != nullptr) unqueue(*watch);
   return watch;
 }
 

@@ -49,7 +49,8 @@ class Poller {
   void add_watch(const void* object, WatchPointer watch);
   void change_object(const void* object, WaitSet::Ready ready) noexcept;
   void remove_object(const void* object) noexcept;
-  void queue(Watch& watch) noexcept;  // with the mutex
+  void queue(Watch& watch) noexcept;    // with the mutex
+  void unqueue(Watch& watch) noexcept;  // with the mutex, while somebody else holds it
   WatchPointer next_to_look_at() noexcept;
   std::size_t look(std::span<WaitSet::Report> out) noexcept;
 

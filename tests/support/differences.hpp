@@ -53,6 +53,7 @@ struct Platform {
   bool has_signals;
   std::string_view printed_newline;         ///< what a program's printf makes of a newline
   std::size_t handles_kept_by_the_runtime;  ///< what the C++ runtime makes as it goes, and never gives back
+  std::size_t most_bytes_of_a_member;       ///< memory of an idle connection in a wait set, with the connection's own
   bool can_limit_handles;                   ///< a process can be made to run out of descriptors
 
   // Tracing: how many system calls a connect takes at most; the one of a read, write, bind, connect and close, and of a
@@ -115,6 +116,7 @@ inline constexpr Platform unix_sockets{
     .has_signals = true,
     .printed_newline = "\n",
     .handles_kept_by_the_runtime = 0,
+    .most_bytes_of_a_member = 512,
     .can_limit_handles = true,
     .most_calls_of_a_connect = 5,  // open, fstat and close of the fallback directory, socket, connect
     .read_call = "recv",
@@ -163,7 +165,8 @@ inline constexpr Platform named_pipes{
     .can_fork = false,
     .has_signals = false,
     .printed_newline = "\r\n",
-    .handles_kept_by_the_runtime = 8,  // winpthreads: an event for each std::mutex that was ever contended
+    .handles_kept_by_the_runtime = 16,  // winpthreads: an event for each std::mutex that was ever contended
+    .most_bytes_of_a_member = 768,      // it has a wait of the system's own, too
     .can_limit_handles = false,
     .most_calls_of_a_connect = 3,  // CreateFileW, GetNamedPipeInfo, GetSecurityInfo: whose it is
     .read_call = "ReadFile",
