@@ -159,8 +159,8 @@ TEST_P(FramingTest, OneCutAtEveryByte) {
 TEST_P(FramingTest, RandomCuts) {
   const Messages sent = messages_of({3, 70000, 0, 40000, 300, 100000, 1});
   const Bytes bytes = wire(sent);
-  for (std::uint64_t seed = 0; seed < 8; ++seed) {
-    RandomSizes sizes(seed % 2 == 0 ? 30000 : 900, seed);
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    RandomSizes sizes(seed % 2 == 0 ? 30000 : 3000, seed);
     auto [raw, messages] = pair();
     Messages received;
     std::error_code ec;
