@@ -13,7 +13,6 @@
 #include <mutex>
 #include <sstream>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "support/server.hpp"
@@ -60,14 +59,10 @@ class Settings {
 
 Settings settings;
 
-void serve(LocalStream stream, const localsocket::stop_token& stop) try {
+void serve(LocalStream stream, const localsocket::stop_token& stop) {
   MessageStream lines(std::move(stream), {.max_size = 4096, .framing = Framing::lines});
   std::string line;
   while (lines.receive(line, stop)) lines.send(settings.answer(line), stop);
-} catch (const std::system_error& error) {
-  if (error.code() != std::errc::operation_canceled) std::cerr << error.what() << '\n';
-} catch (const std::exception& error) {
-  std::cerr << error.what() << '\n';
 }
 
 }  // namespace

@@ -12,7 +12,6 @@
 #include <exception>
 #include <iostream>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "support/json_rpc.hpp"
@@ -42,7 +41,7 @@ const example::Methods methods{
      }},
 };
 
-void serve(LocalStream stream, const localsocket::stop_token& stop) try {
+void serve(LocalStream stream, const localsocket::stop_token& stop) {
   MessageStream messages(std::move(stream));
   MessageBatch replies(messages);
   std::string request;
@@ -52,10 +51,6 @@ void serve(LocalStream stream, const localsocket::stop_token& stop) try {
     // Nothing more has come: the client may be waiting.
     if (!messages.has_message()) replies.flush(stop);
   }
-} catch (const std::system_error& error) {
-  if (error.code() != std::errc::operation_canceled) std::cerr << error.what() << '\n';
-} catch (const std::exception& error) {
-  std::cerr << error.what() << '\n';
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <exception>
 #include <iostream>
-#include <system_error>
 #include <utility>
 
 #include "support/server.hpp"
@@ -23,7 +22,7 @@ using localsocket::MessageStream;
 
 namespace {
 
-void serve(LocalStream stream, const localsocket::stop_token& stop) try {
+void serve(LocalStream stream, const localsocket::stop_token& stop) {
   MessageStream messages(std::move(stream), example::agent_options);
   constexpr std::array no_keys{static_cast<std::byte>(AgentMessage::identities_answer), std::byte{}, std::byte{},
                                std::byte{}, std::byte{}};
@@ -35,10 +34,6 @@ void serve(LocalStream stream, const localsocket::stop_token& stop) try {
       messages.send(failure, stop);
     }
   }
-} catch (const std::system_error& error) {
-  if (error.code() != std::errc::operation_canceled) std::cerr << error.what() << '\n';
-} catch (const std::exception& error) {
-  std::cerr << error.what() << '\n';
 }
 
 }  // namespace

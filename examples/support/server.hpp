@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <future>
 #include <iostream>
@@ -23,7 +24,7 @@ class ClientThread {
 
   ClientThread(const Body& body, localsocket::LocalStream stream)
       : thread_([this, body, stream = std::move(stream)]() mutable {
-          body(std::move(stream), stop_.get_token());
+          run(body, std::move(stream));
           is_done_ = true;
         }) {}
   ClientThread(const ClientThread&) = delete;
@@ -36,12 +37,21 @@ class ClientThread {
   bool is_done() const { return is_done_; }
 
  private:
+  void run(const Body& body, localsocket::LocalStream stream) try {
+    body(std::move(stream), stop_.get_token());
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::operation_canceled) std::cerr << error.what() << '\n';
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+  }
+
   std::atomic<bool> is_done_ = false;
   localsocket::stop_source stop_;
   std::thread thread_;
 };
 
-/// Runs `body` for each client, many at once, until a line or the end of standard input. `body` must not throw.
+/// Runs `body` for each client, many at once, until a line or the end of standard input. What `body` throws
+/// is printed, unless it was asked to stop.
 inline void serve_until_line(const char* address, const ClientThread::Body& body) {
   localsocket::LocalListener listener = localsocket::LocalListener::bind(address);
   std::cout << "listening on " << listener.local_address().native() << std::endl;
