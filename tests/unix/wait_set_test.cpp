@@ -15,6 +15,7 @@
 #include "support/listening.hpp"
 #include "support/process.hpp"
 #include "support/test.hpp"
+#include "support/wait_sets.hpp"
 #include "unix/faults.hpp"
 #include "unix/fork.hpp"
 
@@ -28,15 +29,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr WaitSet::Key key = 7;
-
-/// The keys that one wait reports.
-std::vector<WaitSet::Key> keys_of(WaitSet& set, const Wait& wait = 0s, std::size_t most = 64) {
-  std::vector<Report> reports(most);
-  reports.resize(set.wait(reports, wait));
-  std::vector<WaitSet::Key> keys;
-  for (const Report& report : reports) keys.push_back(report.key);
-  return keys;
-}
 
 /// How many system calls of one name the library makes while this lives.
 class CallCount {

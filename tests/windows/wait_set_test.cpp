@@ -7,6 +7,7 @@
 #include "support/handles.hpp"
 #include "support/listening.hpp"
 #include "support/test.hpp"
+#include "support/wait_sets.hpp"
 
 namespace localsocket::test {
 namespace {
@@ -16,14 +17,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr WaitSet::Key key = 7;
-
-std::vector<WaitSet::Key> keys_of(WaitSet& set, const Wait& wait = 0s, std::size_t most = 64) {
-  std::vector<Report> reports(most);
-  reports.resize(set.wait(reports, wait));
-  std::vector<WaitSet::Key> keys;
-  for (const Report& report : reports) keys.push_back(report.key);
-  return keys;
-}
 
 /// A set that watches one end of a message-type pipe, which is read message by message.
 class WaitSetOnMessagePipe : public ::testing::Test {
