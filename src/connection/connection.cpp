@@ -15,6 +15,15 @@ void tell_that_it_was_closed(Operation operation, std::size_t moved, std::error_
   if (was_ended) ec = error(operation, Errc::closed);
 }
 
+/// Runs `body(call)` in a call that knows no limit of the connection's, and may not wait.
+template <class Body>
+void without_waiting(Body body) {
+  Gate unlimited;
+  const Wait at_once(Clock::duration::zero());
+  Call call(unlimited, at_once);
+  body(call);
+}
+
 }  // namespace
 
 // Runs `step()`, which moves bytes within a call.
@@ -138,10 +147,7 @@ std::size_t Connection::write_all(const WriteBuffers& from, const Wait& wait, st
 std::size_t Connection::read_now(const ReadBuffers& to, std::error_code& ec) {
   std::size_t count = 0;
   run_at_once(Operation::read, reading_, ec, [&] {
-    Gate unlimited;
-    const Wait at_once(Clock::duration::zero());
-    Call call(unlimited, at_once);
-    count = native_.read(to, call, ec);
+    without_waiting([&](Call& call) { count = native_.read(to, call, ec); });
     if (ec == std::errc::timed_out) ec = error(Operation::read, Interruption::would_block);
   });
   return count;
@@ -156,10 +162,7 @@ void Connection::shutdown_at_once(Shutdown how, std::error_code& ec) noexcept {
     ec = error(Operation::other, std::errc::operation_not_supported);
     return;
   }
-  Gate unlimited;
-  const Wait at_once(Clock::duration::zero());
-  Call call(unlimited, at_once);
-  native_.shutdown(how, call, ec);
+  without_waiting([&](Call& call) { native_.shutdown(how, call, ec); });
 }
 
 bool Connection::drain(const Wait& wait, std::error_code& ec) {
