@@ -7,7 +7,8 @@
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
-/// What one receive has taken of a message, whole messages being what there is to be taken.
+/// What one receive has taken of a message, whole messages being what there is to be taken. With an error it has taken
+/// something only where the rest is not known; then `rest` is 1.
 struct PacketPart {
   bool is_end = false;    ///< there is no message, and will be none
   std::size_t taken = 0;  ///< bytes that are in the caller's memory now

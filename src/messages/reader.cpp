@@ -147,9 +147,10 @@ std::optional<Frame> MessageReader::next_packet(Reading& reading, std::error_cod
     }
     const PacketPart part = reading.packet(queue_.free_space(), ec);
     if (part.is_end && packet_size_ && !ec) ec = error(Operation::read, Errc::malformed_message);
-    if (part.is_end || ec) break;
+    if (part.is_end || (ec && part.taken == 0)) break;
     queue_.commit(part.taken);
     packet_size_ = queue_.size() + part.rest;
+    if (ec) break;
   }
   return std::nullopt;
 }

@@ -261,7 +261,7 @@ PacketPart Stream::receive_packet(std::span<std::byte> to, Call& call, std::erro
     case ReadProbe::Kept::end:  // of packets an empty one
       break;
     case ReadProbe::Kept::part:
-      part.rest = rest_of_message();
+      part.rest = rest_of_message(ec);
       [[fallthrough]];
     case ReadProbe::Kept::byte:
       to.front() = byte;
@@ -279,13 +279,19 @@ PacketPart Stream::receive_from_pipe(std::span<std::byte> to, Call& call, std::e
     ec = error_of(Operation::read, completion);
     return {};
   }
-  return {.taken = completion.bytes, .rest = completion.has_more ? rest_of_message() : 0};
+  return {.taken = completion.bytes, .rest = completion.has_more ? rest_of_message(ec) : 0};
 }
 
-// At least a byte. If it cannot be told the peer has gone, and the rest with it; the next read tells.
-std::size_t Stream::rest_of_message() const noexcept {
+// At least a byte, also where it cannot be told.
+std::size_t Stream::rest_of_message(std::error_code& ec) const noexcept {
   DWORD rest = 0;
-  sys("PeekNamedPipe", ::PeekNamedPipe, handle(), LPVOID{nullptr}, DWORD{0}, LPDWORD{nullptr}, LPDWORD{nullptr}, &rest);
+  const bool known = sys("PeekNamedPipe", ::PeekNamedPipe, handle(), LPVOID{nullptr}, DWORD{0}, LPDWORD{nullptr},
+                         LPDWORD{nullptr}, &rest);
+  if (!known) {
+    const DWORD why = ::GetLastError();
+    ec =
+        why == ERROR_BROKEN_PIPE ? error(Operation::read, Errc::malformed_message) : native_error(Operation::read, why);
+  }
   return std::max<std::size_t>(rest, 1);
 }
 

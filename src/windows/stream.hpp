@@ -68,7 +68,7 @@ class Stream {
   std::size_t write_one(std::span<const std::byte> bytes, Call& call, std::error_code& ec) noexcept;
   std::size_t write_gathered(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept;
   PacketPart receive_from_pipe(std::span<std::byte> to, Call& call, std::error_code& ec) noexcept;
-  std::size_t rest_of_message() const noexcept;
+  std::size_t rest_of_message(std::error_code& ec) const noexcept;
   Completion read_once(std::span<std::byte> to, Call& call) noexcept;
   Completion write_once(std::span<const std::byte> bytes, Call& call) noexcept;
   std::optional<std::size_t> peek(std::error_code& ec) const noexcept;
