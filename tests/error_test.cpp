@@ -269,7 +269,7 @@ TEST(ErrorWords, NameTheOperationTheAddressAndTheNativeText) {
   const std::string words = words_of([&] { LocalStream::connect(address, 0s); });
   EXPECT_THAT(words, ::testing::StartsWith("connect to \"" + address.text() + "\" (" + address.native() +
                                            "): nobody is listening ("));
-  EXPECT_THAT(words, ::testing::EndsWith(", " + std::to_string(ec.value()) + ")"));
+  EXPECT_THAT(words, ::testing::HasSubstr(", " + std::to_string(ec.value()) + ")"));
   EXPECT_THAT(words, ::testing::EndsWith(ec.message()));
 }
 
@@ -277,6 +277,15 @@ TEST(ErrorWords, NameAPathOnce) {
   const std::string path = std::string(platform.path_prefix) + LocalAddress::unique("nobody").text();
   const std::string words = words_of([&] { LocalStream::connect(LocalAddress::path(path), 0s); });
   EXPECT_THAT(words, ::testing::StartsWith("connect to \"" + path + "\": nobody is listening ("));
+}
+
+TEST(ErrorWords, OfTheFirstHourSayWhatToDo) {
+  const LocalAddress address = LocalAddress::unique("nobody");
+  EXPECT_THAT(words_of([&] { LocalStream::connect(address, 0s); }), ::testing::EndsWith("; start its listener first"));
+  LocalListener listener = LocalListener::bind(address);
+  EXPECT_THAT(words_of([&] { LocalListener::bind(address); }), ::testing::HasSubstr("; `localsocket peer` tells who"));
+  EXPECT_THAT(words_of([] { LocalStream::connect("a name", 0s); }), ::testing::HasSubstr("a name is of letters"));
+  EXPECT_THAT(words_of([&] { listener.accept(0s); }), ::testing::EndsWith(")"));
 }
 
 TEST(ErrorWords, OfEachCallNameWhatItWasAndWhere) {

@@ -11,47 +11,55 @@
 namespace localsocket::inline LOCALSOCKET_ABI {
 namespace {
 
-std::string_view text_of(const std::error_condition& condition) noexcept {
-  struct Row {
-    std::error_condition condition;
-    std::string_view text;
-  };
+struct Words {
+  std::error_condition condition;
+  std::string_view text;
+  std::string_view advice = {};  // of those that somebody who begins meets
+};
+
+Words words_of(const std::error_condition& condition) noexcept {
   static const std::array rows{
-      Row{Errc::invalid_address, "the address is malformed"},
-      Row{Errc::closed, "it is closed on this side"},
-      Row{Errc::end_of_stream, "the stream ended"},
-      Row{Errc::message_too_large, "the message is longer than the limit"},
-      Row{Errc::malformed_message, "not a well-formed message"},
-      Row{std::errc::filename_too_long, "the address is too long"},
-      Row{std::errc::address_in_use, "the address is in use"},
-      Row{std::errc::permission_denied, "access refused"},
-      Row{std::errc::connection_refused, "nobody is listening"},
-      Row{std::errc::timed_out, "timed out"},
-      Row{std::errc::operation_would_block, "it would have to wait"},
-      Row{std::errc::operation_canceled, "canceled"},
-      Row{std::errc::broken_pipe, "the peer is gone"},
-      Row{std::errc::too_many_files_open, "too many open files or handles"},
-      Row{std::errc::operation_not_supported, "not supported here"},
-      Row{std::errc::invalid_argument, "an argument is out of range"},
-      Row{std::errc::no_such_file_or_directory, "the directory does not exist"},
-      Row{std::errc::read_only_file_system, "the directory is read-only"},
-      Row{std::errc::no_space_on_device, "no space is left for the address"},
-      Row{std::errc::wrong_protocol_type, "another kind of socket is there"},
-      Row{std::errc::not_enough_memory, "the system has no memory left"},
-      Row{std::errc::io_error, "the system failed to read or write"},
+      Words{Errc::invalid_address, "the address is malformed", "a name is of letters, digits, '.', '_' and '-'"},
+      Words{Errc::closed, "it is closed on this side"},
+      Words{Errc::end_of_stream, "the stream ended"},
+      Words{Errc::message_too_large, "the message is longer than the limit"},
+      Words{Errc::malformed_message, "not a well-formed message"},
+      Words{std::errc::filename_too_long, "the address is too long"},
+      Words{std::errc::address_in_use, "the address is in use", "`localsocket peer` tells who has it"},
+      Words{std::errc::permission_denied, "access refused",
+            "see the directory's modes, and whom the listener admits (Access)"},
+      Words{std::errc::connection_refused, "nobody is listening", "start its listener first"},
+      Words{std::errc::timed_out, "timed out"},
+      Words{std::errc::operation_would_block, "it would have to wait"},
+      Words{std::errc::operation_canceled, "canceled"},
+      Words{std::errc::broken_pipe, "the peer is gone"},
+      Words{std::errc::too_many_files_open, "too many open files or handles"},
+      Words{std::errc::operation_not_supported, "not supported here"},
+      Words{std::errc::invalid_argument, "an argument is out of range"},
+      Words{std::errc::no_such_file_or_directory, "the directory does not exist", "make it, or bind a plain name"},
+      Words{std::errc::read_only_file_system, "the directory is read-only"},
+      Words{std::errc::no_space_on_device, "no space is left for the address"},
+      Words{std::errc::wrong_protocol_type, "another kind of socket is there"},
+      Words{std::errc::not_enough_memory, "the system has no memory left"},
+      Words{std::errc::io_error, "the system failed to read or write"},
   };
-  for (const Row& row : rows) {
-    if (row.condition == condition) return row.text;
+  for (const Words& row : rows) {
+    if (row.condition == condition) return row;
   }
-  return {};
+  return {condition, {}};
+}
+
+std::string with_advice(std::string text, const Words& words) {
+  return words.advice.empty() ? text : fmt::format("{}; {}", text, words.advice);
 }
 
 class OwnCategory final : public std::error_category {
  public:
   const char* name() const noexcept override { return "localsocket"; }
   std::string message(int value) const override {
-    const std::string_view text = text_of(static_cast<Errc>(value));
-    return text.empty() ? fmt::format("unknown condition {}", value) : std::string(text);
+    const Words words = words_of(static_cast<Errc>(value));
+    return words.text.empty() ? fmt::format("unknown condition {}", value)
+                              : with_advice(std::string(words.text), words);
   }
 };
 
@@ -62,9 +70,10 @@ class NativeCategory final : public std::error_category {
   constexpr explicit NativeCategory(detail::Operation operation) noexcept : operation_(operation) {}
   const char* name() const noexcept override { return "localsocket.native"; }
   std::string message(int code) const override {
-    const std::string_view text = text_of(default_error_condition(code));
+    const Words words = words_of(default_error_condition(code));
     const std::string native = detail::native_message(code);
-    return text.empty() ? fmt::format("{} ({})", native, code) : fmt::format("{} ({}, {})", text, native, code);
+    if (words.text.empty()) return fmt::format("{} ({})", native, code);
+    return with_advice(fmt::format("{} ({}, {})", words.text, native, code), words);
   }
   std::error_condition default_error_condition(int code) const noexcept override {
     return detail::native_condition(operation_, code);

@@ -146,6 +146,7 @@ TEST_F(BindFault, ADirectoryThatIsMissingIsNamed) {
     const std::error_code ec = bind_outcome(directory / "missing/echo.sock", {.existing = existing});
     EXPECT_CODE(ec, std::errc::no_such_file_or_directory);
     expect_text(ec, "the directory does not exist");
+    expect_text(ec, "; make it, or bind a plain name");
   }
 }
 
