@@ -40,6 +40,13 @@ std::string output_of(const std::vector<std::string>& arguments) {
   return line;
 }
 
+/// What a shell prints, and its exit status.
+std::pair<std::string, int> shell(const std::string& script) {
+  ChildProcess process = spawn_program({"/bin/sh", "-c", script});
+  const std::string output = process.read_to_end();
+  return {output, process.wait()};
+}
+
 class Tool : public ::testing::Test {
  protected:
   const std::string address = LocalAddress::unique().text();
@@ -251,11 +258,14 @@ TEST_F(Relay, PrintsBytesInHex) {
   EXPECT_EQ(tool->wait(), 0);
 }
 
-/// What a shell prints, and its exit status.
-std::pair<std::string, int> shell(const std::string& script) {
-  ChildProcess process = spawn_program({"/bin/sh", "-c", script});
-  const std::string output = process.read_to_end();
-  return {output, process.wait()};
+TEST_F(Relay, LeavesNoFileWhenItIsAskedToEnd) {
+  if (!platform.address_is_a_file) GTEST_SKIP() << "a pipe goes with its process";
+  start({});
+  const std::string file = LocalAddress(address).native();
+  EXPECT_TRUE(std::filesystem::exists(file));
+  shell("kill -TERM " + std::to_string(tool->id()));
+  EXPECT_EQ(tool->wait(), 128 + 15) << "it dies by the signal";
+  EXPECT_FALSE(std::filesystem::exists(file));
 }
 
 TEST_F(Relay, CarriesTheProtocolOfTheSshAgent) {

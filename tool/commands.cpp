@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "end_by_signal.hpp"
 #include "joining.hpp"
 
 using localsocket::LocalAddress;
@@ -33,12 +34,13 @@ std::string printed(const LocalAddress& address) {
   return text;
 }
 
-LocalListener listen_at(const Arguments& arguments) {
+std::shared_ptr<LocalListener> listen_at(const Arguments& arguments) {
   localsocket::ListenOptions options = arguments.listen;
   // So that the end of a direction can be passed on.
   options.windows.half_close = true;
-  LocalListener listener = LocalListener::bind(arguments.address, options);
-  if (arguments.verbose) std::cerr << "listening on " << printed(listener.local_address()) << std::endl;
+  auto listener = std::make_shared<LocalListener>(LocalListener::bind(arguments.address, options));
+  close_when_asked_to_end(listener);
+  if (arguments.verbose) std::cerr << "listening on " << printed(listener->local_address()) << std::endl;
   return listener;
 }
 
@@ -74,10 +76,10 @@ ExitStatus status_of(const std::error_code& ec) {
 }
 
 ExitStatus run_listen(const Arguments& arguments) {
-  LocalListener listener = listen_at(arguments);
-  LocalStream stream = listener.accept(wait_of(arguments, Wait()));
+  const std::shared_ptr<LocalListener> listener = listen_at(arguments);
+  LocalStream stream = listener->accept(wait_of(arguments, Wait()));
   // One client is all: whoever comes later is told so.
-  listener.close();
+  listener->close();
   join_standard_streams_with(std::move(stream), arguments);
   return ExitStatus::done;
 }
@@ -88,16 +90,16 @@ ExitStatus run_connect(const Arguments& arguments) {
 }
 
 ExitStatus run_relay(const Arguments& arguments) {
-  LocalListener listener = listen_at(arguments);
+  const std::shared_ptr<LocalListener> listener = listen_at(arguments);
   Progress progress(arguments.progress);
   if (arguments.once) {
-    LocalStream client = listener.accept(wait_of(arguments, Wait()));
-    listener.close();
+    LocalStream client = listener->accept(wait_of(arguments, Wait()));
+    listener->close();
     relay(client, arguments, 1, progress);
     return ExitStatus::done;
   }
   unsigned number = 0;
-  for (LocalStream client : listener.incoming()) {
+  for (LocalStream client : listener->incoming()) {
     // The process ends by a signal alone, and these threads with it.
     std::thread([&arguments, &progress, number = ++number, stream = std::move(client)]() mutable {
       try {

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "commands.hpp"
+#include "end_by_signal.hpp"
 
 using localsocket::Access;
 using localsocket::Trust;
@@ -159,15 +160,19 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitStatus::usage);
   }
+  ExitStatus status = ExitStatus::broken;
+  std::string failure;
   try {
-    return static_cast<int>(command(arguments));
+    status = command(arguments);
   } catch (const std::system_error& error) {
-    std::cerr << "localsocket: " << error.what() << '\n';
-    return static_cast<int>(status_of(error.code()));
+    status = status_of(error.code());
+    failure = error.what();
   } catch (const std::exception& error) {
-    std::cerr << "localsocket: " << error.what() << '\n';
-    return static_cast<int>(ExitStatus::broken);
+    failure = error.what();
   }
+  wait_if_asked_to_end();
+  if (!failure.empty()) std::cerr << "localsocket: " << failure << '\n';
+  return static_cast<int>(status);
 }
 
 }  // namespace
