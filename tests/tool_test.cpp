@@ -13,6 +13,7 @@
 #include "support/listening.hpp"
 #include "support/process.hpp"
 #include "support/test.hpp"
+#include "support/thread.hpp"
 
 namespace localsocket::test {
 namespace {
@@ -180,6 +181,22 @@ TEST_F(Tool, EndsWhenItsPeerHasGoneThoughItsInputHasNot) {
   listener.accept().close();
   EXPECT_EQ(tool.read_to_end(), "");
   EXPECT_EQ(tool.wait(), 0);
+}
+
+TEST_F(Tool, ShowsProgressOnATerminalAlone) {
+  if (!platform.address_is_a_file) GTEST_SKIP() << "there is no program that makes a terminal";
+  if (shell("command -v script").second != 0) GTEST_SKIP() << "there is no script";
+  LocalListener listener = LocalListener::bind(address);
+  const auto printed = [&](const std::string& before, const std::string& after) {
+    const std::string sending = "head -c 2097152 /dev/zero | " TOOL " connect " + address + " --progress";
+    auto output = run_async([&] { return shell(before + sending + after).first; });
+    LocalStream server = listener.accept(20s);
+    EXPECT_EQ(text_until_end(server).size(), 2_MiB);
+    server.close();
+    return output.result();
+  };
+  EXPECT_THAT(printed("script -qec '", "' /dev/null"), HasSubstr("\r2.0 MiB there, 0.0 MiB back, "));
+  EXPECT_EQ(printed("", ""), "");
 }
 
 // ---- relay
