@@ -24,7 +24,7 @@
 // - Any thread may call read, write, shutdown and accept at once. close is called once nothing else runs, perhaps
 //   twice. A stream's handle, which is for others to use, is asked for while it is open; a listener's at any time.
 // - In a child made by fork a stream or a listener is a copy: it removes no file, and resets nothing on the handle.
-// - No call leaves anything behind: when it has returned no buffer is in use any more.
+// - No call leaves anything behind: when it has returned no buffer of its caller's is in use any more.
 #pragma once
 
 #include <localsocket/buffers.hpp>

@@ -315,7 +315,6 @@ TEST_F(WaitSetTest, APeerThatIsGoneDoesNotSpinWhenNothingIsAskedFor) {
 }
 
 TEST_F(WaitSetTest, WhatIsWatchedForCanBeChanged) {
-  if (!platform.watches_writable) GTEST_SKIP() << "a pipe does not tell when there is space";
   set.add(key, client, Ready::readable | Ready::writable);
   expect_ready(set, key, Ready::writable);
   server.write_all("data");
@@ -332,7 +331,6 @@ TEST_F(WaitSetTest, WhatIsWatchedForCanBeChanged) {
 }
 
 TEST_F(WaitSetTest, SpaceThatThePeerMakesIsReported) {
-  if (!platform.watches_writable) GTEST_SKIP() << "a pipe does not tell when there is space";
   client.set_nonblocking(true);
   set.add(key, client, Ready::writable);
   const std::size_t written = write_until_it_would_block(client);
@@ -346,14 +344,12 @@ TEST_F(WaitSetTest, SpaceThatThePeerMakesIsReported) {
 }
 
 TEST_F(WaitSetTest, ABrokenPipeIsWritable) {
-  if (!platform.watches_writable) GTEST_SKIP() << "a pipe does not tell when there is space";
   set.add(key, client, Ready::writable);
   server.close();
   expect_ready(set, key, Ready::writable);
 }
 
 TEST_F(WaitSetTest, CloseAfterTheLastByteThatWasTakenLosesNone) {
-  if (!platform.watches_writable) GTEST_SKIP() << "a pipe does not tell when there is space";
   set.add(key, client, Ready::writable);
   client.set_nonblocking(true);
   const std::size_t written = write_until_it_would_block(client);
@@ -406,15 +402,6 @@ TEST_F(WaitSetTest, WhatAnObjectCannotBeReadyForIsAnInvalidArgument) {
   EXPECT_THROWS_CODE(set.change(1, Ready::set), std::errc::invalid_argument);
   EXPECT_THROWS_CODE(set.change(2, Ready::readable), std::errc::invalid_argument);
   EXPECT_THROWS_CODE(set.change(3, Ready::writable), std::errc::invalid_argument);
-}
-
-TEST_F(WaitSetTest, WhereAPipeDoesNotTellOfSpaceWritableIsNotSupported) {
-  if (platform.watches_writable) GTEST_SKIP() << "it does";
-  EXPECT_THROWS_CODE(set.add(key, client, Ready::writable), std::errc::operation_not_supported);
-  set.add(key, client);
-  EXPECT_THROWS_CODE(set.change(key, Ready::readable | Ready::writable), std::errc::operation_not_supported);
-  server.write_all("data");
-  expect_ready(set, key, Ready::readable);
 }
 
 TEST(WaitSetDirection, WhatAStreamDoesNotHaveIsNotSupported) {
@@ -547,7 +534,6 @@ TEST_F(WaitSetTest, WhatIsAddedDuringAWaitIsReported) {
 }
 
 TEST_F(WaitSetTest, WhatIsChangedDuringAWaitIsReported) {
-  if (!platform.watches_writable) GTEST_SKIP() << "a pipe does not tell when there is space";
   set.add(key, client);
   auto waiting = run_async([&] { return wait_for(set, 1h); });
   waiting.wait_until_blocked();
@@ -799,7 +785,6 @@ TEST_F(WaitSetMessages, AnEmptyOneIsReported) {
 }
 
 TEST_F(WaitSetMessages, WritingIsReportedWhateverThereIsToRead) {
-  if (!platform.watches_writable) GTEST_SKIP() << "a pipe does not tell when there is space";
   set.add(key, receiver, Ready::readable | Ready::writable);
   arrive(one_message.substr(0, 2));
   expect_ready(set, key, Ready::writable);

@@ -96,7 +96,11 @@ class LOCALSOCKET_EXPORT Event {
 /// **fork.** A set stays with the process that made it. In a child each call gives Errc::closed, and destroying the
 /// copy changes nothing in the parent.
 ///
-/// **Windows.** Ready::writable is operation_not_supported so far. A stream in a set has a second handle, an event.
+/// **Windows.** A stream in a set has a second handle, an event, and two more once it was watched for `writable`. From
+/// then on a write that may not wait and finds the pipe full leaves up to 64 KiB, or one packet of that size, to a
+/// write that goes on by itself, and says that they are written. While that is under way nothing is writable; close()
+/// and release() leave it alone, so that the peer reads all of it and then the end; if it fails, each later write
+/// tells. The end of the process ends it: drain() waits until the peer has read all.
 class LOCALSOCKET_EXPORT WaitSet {
  public:
   using Key = std::uint64_t;

@@ -11,6 +11,7 @@ struct Completion {
   DWORD bytes = 0;
   bool has_more = false;                  // of a message, for the next read
   Interruption why = Interruption::none;  // set when the call was ended and nothing was moved
+  bool has_begun = true;                  // else nothing can have been moved
 };
 
 /// An operation that tells `event` alone when it is complete. A handle may belong to a completion port of somebody

@@ -53,18 +53,19 @@ class Poller::Watch : public std::enable_shared_from_this<Watch> {
   /// What it is ready for; if for nothing, the poller is told when to look again.
   Ready look() noexcept {
     const std::lock_guard lock(mutex_);
-    if (is_removed_ || (interest_.load() == Ready{} && process == nullptr)) return Ready{};
+    const Ready interest = interest_.load() & possible();
+    if (is_removed_ || !any(interest)) return Ready{};
     stop_waiting();  // it has told, or nobody needs it to
-    if (is_ready()) return stream != nullptr ? Ready::readable : listener != nullptr ? Ready::acceptable : Ready::ended;
-    const HANDLE object = stream != nullptr ? stream->probe_event() : listener != nullptr ? listener->event() : process;
-    if (!sys("RegisterWaitForSingleObject", ::RegisterWaitForSingleObject, &waiting_, object, &Watch::tell,
-             static_cast<void*>(this), DWORD{INFINITE}, ULONG{WT_EXECUTEONLYONCE | WT_EXECUTEINWAITTHREAD})) {
-      waiting_ = nullptr;
+    Ready ready{};
+    for (const Ready what : each) {
+      if (any(interest & what) && is(what)) ready |= what;
+    }
+    if (!any(ready) && !wait(interest)) {
       const std::lock_guard poller_lock(poller_.mutex_);
       poller_.queue(*this);  // without memory it is looked at now and then
       poller_.looks_blindly_ = true;
     }
-    return Ready{};
+    return ready;
   }
 
   /// For good: returns when nothing is under way any more.
@@ -83,16 +84,61 @@ class Poller::Watch : public std::enable_shared_from_this<Watch> {
   Watch* previous = nullptr;
 
  private:
-  bool is_ready() noexcept {
-    if (stream != nullptr) return stream->probe();
-    if (listener != nullptr) return listener->has_client();
-    return sys("WaitForSingleObject", ::WaitForSingleObject, process, DWORD{0}) == WAIT_OBJECT_0;
+  // What one of them can be ready for.
+  static constexpr Ready each[] = {Ready::readable, Ready::writable, Ready::acceptable, Ready::ended};
+
+  Ready possible() const noexcept {
+    if (stream != nullptr) return Ready::readable | Ready::writable;
+    return listener != nullptr ? Ready::acceptable : Ready::ended;
+  }
+
+  bool is(Ready what) noexcept {
+    switch (what) {
+      case Ready::readable:
+        return stream->probe();
+      case Ready::writable:
+        return stream->can_write();
+      case Ready::acceptable:
+        return listener->has_client();
+      default:
+        return sys("WaitForSingleObject", ::WaitForSingleObject, process, DWORD{0}) == WAIT_OBJECT_0;
+    }
+  }
+
+  HANDLE object_of(Ready what) const noexcept {
+    switch (what) {
+      case Ready::readable:
+        return stream->probe_event();
+      case Ready::writable:
+        return stream->write_event();
+      case Ready::acceptable:
+        return listener->event();
+      default:
+        return process;
+    }
+  }
+
+  /// False if there is something that will not tell.
+  bool wait(Ready interest) noexcept {
+    HANDLE* waiting = waiting_;
+    for (const Ready what : each) {
+      if (!any(interest & what)) continue;
+      if (!sys("RegisterWaitForSingleObject", ::RegisterWaitForSingleObject, waiting, object_of(what), &Watch::tell,
+               static_cast<void*>(this), DWORD{INFINITE}, ULONG{WT_EXECUTEONLYONCE | WT_EXECUTEINWAITTHREAD})) {
+        *waiting = nullptr;
+        return false;
+      }
+      ++waiting;
+    }
+    return true;
   }
 
   /// Returns when tell() does not run any more, and will not.
   void stop_waiting() noexcept {
-    const HANDLE waiting = std::exchange(waiting_, nullptr);
-    if (waiting != nullptr) sys("UnregisterWaitEx", ::UnregisterWaitEx, waiting, INVALID_HANDLE_VALUE);
+    for (HANDLE& each_waiting : waiting_) {
+      const HANDLE waiting = std::exchange(each_waiting, nullptr);
+      if (waiting != nullptr) sys("UnregisterWaitEx", ::UnregisterWaitEx, waiting, INVALID_HANDLE_VALUE);
+    }
   }
 
   void ask_to_look() noexcept {
@@ -109,7 +155,7 @@ class Poller::Watch : public std::enable_shared_from_this<Watch> {
   const std::uint64_t token_;
   std::mutex mutex_;
   std::atomic<Ready> interest_;
-  HANDLE waiting_ = nullptr;
+  HANDLE waiting_[2] = {};  // one for each that it may be ready for
   bool is_removed_ = false;
 };
 
@@ -125,23 +171,17 @@ void Poller::open(std::error_code& ec) noexcept {
 }
 
 void Poller::add(Stream& stream, std::uint64_t token, Ready ready, std::error_code& ec) {
-  if (any(ready & Ready::writable)) {
-    ec = error(Operation::other, std::errc::operation_not_supported);
-    return;
-  }
   auto watch = std::make_shared<Watch>(*this, token, ready);
   stream.make_probe(ec);
+  if (!ec && any(ready & Ready::writable)) stream.make_pending_write(ec);
   if (ec) return;
   watch->stream = &stream;
   add_watch(&stream, std::move(watch));
 }
 
-void Poller::change(Stream& stream, std::uint64_t, Ready ready, std::error_code& ec) noexcept {
-  if (any(ready & Ready::writable)) {
-    ec = error(Operation::other, std::errc::operation_not_supported);
-  } else {
-    change_object(&stream, ready);
-  }
+void Poller::change(Stream& stream, std::uint64_t, Ready ready, std::error_code& ec) {
+  if (any(ready & Ready::writable)) stream.make_pending_write(ec);
+  if (!ec) change_object(&stream, ready);
 }
 
 void Poller::add(Listener& listener, std::uint64_t token, Ready ready, std::error_code&) {

@@ -27,9 +27,8 @@ class Poller {
 
   void open(std::error_code& ec) noexcept;
 
-  // `writable` is operation_not_supported: a pipe does not tell when there is space.
   void add(Stream& stream, std::uint64_t token, WaitSet::Ready ready, std::error_code& ec);
-  void change(Stream& stream, std::uint64_t token, WaitSet::Ready ready, std::error_code& ec) noexcept;
+  void change(Stream& stream, std::uint64_t token, WaitSet::Ready ready, std::error_code& ec);
   void remove(Stream& stream) noexcept { remove_object(&stream); }
 
   void add(Listener& listener, std::uint64_t token, WaitSet::Ready ready, std::error_code& ec);

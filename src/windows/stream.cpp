@@ -2,6 +2,7 @@
 
 #include "overlapped.hpp"
 #include "peer.hpp"
+#include "pending_write.hpp"
 #include "pipe.hpp"
 #include "process.hpp"
 #include "read_probe.hpp"
@@ -38,6 +39,23 @@ DWORD largest_write_to(const std::optional<PipeInfo>& info) noexcept {
   return buffer != 0 ? buffer : default_buffer_size;  // no buffer: the count of an interrupted write is a lower bound
 }
 
+HANDLE duplicate_of(HANDLE pipe, std::error_code& ec) noexcept {
+  HANDLE copy = nullptr;
+  const HANDLE process = ::GetCurrentProcess();
+  if (!sys("DuplicateHandle", ::DuplicateHandle, process, pipe, process, &copy, DWORD{0}, FALSE,
+           DWORD{DUPLICATE_SAME_ACCESS})) {
+    ec = last_error(Operation::other);
+  }
+  return copy;
+}
+
+// FlushFileBuffers has no OVERLAPPED (its documentation).
+Completion flush(HANDLE pipe, Call& call) noexcept {
+  return perform_on_helper_thread(call, [pipe](Completion& result) {
+    if (!sys("FlushFileBuffers", ::FlushFileBuffers, pipe)) result.error = ::GetLastError();
+  });
+}
+
 }  // namespace
 
 Stream::Stream(Stream&& other) noexcept { *this = std::move(other); }
@@ -52,6 +70,8 @@ Stream& Stream::operator=(Stream&& other) noexcept {
     read_ended_ = other.read_ended_.load();
     write_ended_ = other.write_ended_.load();
     delete probe_.exchange(other.probe_.exchange(nullptr));
+    PendingWrite* const old = pending_write_.exchange(other.pending_write_.exchange(nullptr));
+    if (old != nullptr) old->drop();
   }
   return *this;
 }
@@ -59,10 +79,25 @@ Stream& Stream::operator=(Stream&& other) noexcept {
 Stream::~Stream() {
   close();
   delete probe_.load();
+  if (PendingWrite* const pending = pending_write_.load()) pending->drop();
 }
 
 // CloseHandle keeps what was written for the reader; DisconnectNamedPipe would throw it away (its documentation).
-void Stream::close() noexcept { const Handle closing(pipe_.exchange(invalid_handle)); }
+// What is not written yet would go with the handle: whoever writes it closes.
+void Stream::close() noexcept {
+  Handle closing(pipe_.exchange(invalid_handle));
+  PendingWrite* const pending = pending_write_.load();
+  if (pending != nullptr && closing.is_open()) pending->hand_over(std::move(closing));
+}
+
+NativeHandle Stream::release() noexcept {
+  const HANDLE pipe = pipe_.exchange(invalid_handle);
+  if (PendingWrite* const pending = pending_write_.load(); pending != nullptr && !pending->is_free()) {
+    std::error_code none_left;
+    pending->hand_over(Handle(duplicate_of(pipe, none_left)));
+  }
+  return pipe;
+}
 
 Stream Stream::adopt(NativeHandle handle, std::error_code& ec) {
   const std::optional<PipeInfo> info = prepare_pipe(handle, false, ec);
@@ -141,6 +176,27 @@ Completion Stream::read_once(std::span<std::byte> to, Call& call) noexcept {
 }
 
 Completion Stream::write_once(std::span<const std::byte> bytes, Call& call) noexcept {
+  PendingWrite* const pending = pending_write_.load(std::memory_order_acquire);
+  if (pending != nullptr) [[unlikely]] {
+    return write_beside(*pending, bytes, call);
+  }
+  return write_pipe(bytes, call);
+}
+
+// Behind what is under way, so that the order is kept. What cannot wait is left to the pending write, if that is free.
+Completion Stream::write_beside(PendingWrite& pending, std::span<const std::byte> bytes, Call& call) noexcept {
+  const bool may_wait = call.may_block_for(Clock::duration(1));
+  Completion completion = pending.await(call);
+  if (completion.error != ERROR_SUCCESS) return completion;
+  completion = write_pipe(bytes, call);
+  const bool is_refused = completion.why == Interruption::would_block || completion.why == Interruption::timed_out;
+  const std::size_t most = std::min(largest_write(), PendingWrite::largest);
+  if (may_wait || !is_refused || (type_ == Type::packets && bytes.size() > most)) return completion;
+  pending.begin(handle(), bytes.first(std::min(bytes.size(), most)), completion);
+  return completion;
+}
+
+Completion Stream::write_pipe(std::span<const std::byte> bytes, Call& call) noexcept {
   const auto size = static_cast<DWORD>(bytes.size());
   return perform(handle(), call, [&](OVERLAPPED* operation) {
     return sys("WriteFile", ::WriteFile, handle(), static_cast<const void*>(bytes.data()), size, LPDWORD{nullptr},
@@ -304,7 +360,8 @@ PacketFate Stream::send_packet(std::span<const std::byte> message, Call& call, s
   if (completion.error == ERROR_SUCCESS) return PacketFate::sent;
   ec = error_of(Operation::write, completion);
   // See largest_write_to().
-  const bool may_be_torn = completion.why != Interruption::none && message.size() > largest_write();
+  const bool may_be_torn =
+      completion.has_begun && completion.why != Interruption::none && message.size() > largest_write();
   return may_be_torn ? PacketFate::torn : PacketFate::unsent;
 }
 
@@ -315,19 +372,18 @@ void Stream::shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept {
     return;
   }
   if (write_ended_.exchange(true)) return;
-  const Completion completion = perform(handle(), call, [&](OVERLAPPED* operation) {
-    return sys("WriteFile", ::WriteFile, handle(), LPCVOID{""}, DWORD{0}, LPDWORD{nullptr}, operation);
-  });
+  PendingWrite* const pending = pending_write_.load(std::memory_order_acquire);
+  if (pending != nullptr && pending->end_behind()) return;
+  const Completion completion = write_once(std::as_bytes(std::span("", 0)), call);
   if (completion.error == ERROR_SUCCESS) return;
   write_ended_ = false;
   ec = error_of(Operation::write, completion);
 }
 
 bool Stream::drain(Call& call, std::error_code& ec) noexcept {
-  // FlushFileBuffers has no OVERLAPPED (its documentation).
-  const Completion completion = perform_on_helper_thread(call, [pipe = handle()](Completion& result) {
-    if (!sys("FlushFileBuffers", ::FlushFileBuffers, pipe)) result.error = ::GetLastError();
-  });
+  Completion completion;
+  if (PendingWrite* const pending = pending_write_.load(std::memory_order_acquire)) completion = pending->await(call);
+  if (completion.error == ERROR_SUCCESS) completion = flush(handle(), call);
   if (completion.why == Interruption::timed_out) return false;
   if (completion.error != ERROR_SUCCESS) ec = error_of(Operation::write, completion);
   return !ec;
@@ -356,6 +412,17 @@ void Stream::make_probe(std::error_code& ec) {
   if (!ec && probe_.compare_exchange_strong(none, probe.get())) static_cast<void>(probe.release());
 }
 
+void Stream::make_pending_write(std::error_code& ec) {
+  if (pending_write_.load() != nullptr) return;
+  PendingWrite* const pending = PendingWrite::make(ec);
+  PendingWrite* none = nullptr;
+  if (!ec && !pending_write_.compare_exchange_strong(none, pending)) pending->drop();
+}
+
+bool Stream::can_write() noexcept { return write_ended_ || pending_write_.load()->is_free(); }
+
+NativeHandle Stream::write_event() const noexcept { return pending_write_.load()->event(); }
+
 bool Stream::probe() noexcept { return read_ended_ || probe_.load()->look(handle(), has_messages()); }
 
 NativeHandle Stream::probe_event() const noexcept { return probe_.load()->event(); }
@@ -365,13 +432,8 @@ void Stream::end_probe() noexcept { probe_.load()->end(handle()); }
 bool Stream::is_peer_gone(std::error_code& ec) const noexcept { return !peek(ec) && !ec; }
 
 Stream Stream::duplicate(std::error_code& ec) const noexcept {
-  HANDLE handle_of_copy = nullptr;
-  const HANDLE process = ::GetCurrentProcess();
-  if (!sys("DuplicateHandle", ::DuplicateHandle, process, handle(), process, &handle_of_copy, DWORD{0}, FALSE,
-           DWORD{DUPLICATE_SAME_ACCESS})) {
-    ec = last_error(Operation::other);
-    return {};
-  }
+  const HANDLE handle_of_copy = duplicate_of(handle(), ec);
+  if (ec) return {};
   Stream copy(handle_of_copy, type_);
   copy.has_messages_ = has_messages_.load();
   copy.largest_write_ = largest_write_.load();

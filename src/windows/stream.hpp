@@ -21,6 +21,7 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 
 struct Completion;
 struct PipeInfo;
+class PendingWrite;
 class ReadProbe;
 
 class Stream {
@@ -54,13 +55,18 @@ class Stream {
   NativeHandle handle() const noexcept { return pipe_.load(std::memory_order_relaxed); }
   bool share() noexcept { return false; }
   void take_settings_off() noexcept {}
-  NativeHandle release() noexcept { return pipe_.exchange(invalid_handle); }
+  NativeHandle release() noexcept;
 
   // For a wait set: a probe for something to read, which is made once and stays with the stream.
   void make_probe(std::error_code& ec);
   bool probe() noexcept;
   NativeHandle probe_event() const noexcept;
   void end_probe() noexcept;
+
+  // For a wait set that is to tell of space: a write that goes on by itself, which is made once and stays, too.
+  void make_pending_write(std::error_code& ec);
+  bool can_write() noexcept;
+  NativeHandle write_event() const noexcept;
 
  private:
   std::size_t read_pipe(std::span<std::byte> buffer, Call& call, std::error_code& ec) noexcept;
@@ -71,6 +77,8 @@ class Stream {
   std::size_t rest_of_message(std::error_code& ec) const noexcept;
   Completion read_once(std::span<std::byte> to, Call& call) noexcept;
   Completion write_once(std::span<const std::byte> bytes, Call& call) noexcept;
+  Completion write_pipe(std::span<const std::byte> bytes, Call& call) noexcept;
+  Completion write_beside(PendingWrite& pending, std::span<const std::byte> bytes, Call& call) noexcept;
   std::optional<std::size_t> peek(std::error_code& ec) const noexcept;
   void learn(const std::optional<PipeInfo>& info) noexcept;
   bool has_messages() noexcept;
@@ -83,7 +91,8 @@ class Stream {
   // Half-close, on a message-type pipe: an empty message has come, or has been sent.
   std::atomic<bool> read_ended_{false};
   std::atomic<bool> write_ended_{false};
-  std::atomic<ReadProbe*> probe_{nullptr};  // its own
+  std::atomic<ReadProbe*> probe_{nullptr};             // its own
+  std::atomic<PendingWrite*> pending_write_{nullptr};  // the same
 };
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend

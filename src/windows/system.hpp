@@ -23,6 +23,7 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail::windows_backend {
 inline bool has_failed(BOOL result) noexcept { return result == FALSE; }
 inline bool has_failed(HANDLE result) noexcept { return result == nullptr || result == INVALID_HANDLE_VALUE; }
 inline bool has_failed(DWORD result) noexcept { return result == WAIT_FAILED; }
+inline bool has_failed(PTP_WAIT result) noexcept { return result == nullptr; }
 
 inline void set_error(int error) noexcept { ::SetLastError(static_cast<DWORD>(error)); }
 

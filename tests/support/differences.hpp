@@ -24,7 +24,6 @@ struct Platform {
   bool scatters_reads;             ///< read_some into several buffers fills more than the first
   bool can_drain;                  ///< drain() can tell what the peer has read; else operation_not_supported
   bool drain_knows_what_was_lost;  ///< drain() tells a peer that left with bytes unread from one that read them
-  bool watches_writable;           ///< a WaitSet can; else operation_not_supported
   std::size_t exact_room;          ///< bytes a connection takes while nobody reads, to the byte; 0 is not defined
 
   // Addresses
@@ -99,7 +98,6 @@ inline constexpr Platform unix_sockets{
     .scatters_reads = true,
     .can_drain = on_linux,
     .drain_knows_what_was_lost = on_linux,
-    .watches_writable = true,
     .exact_room = 0,
     .machine_prefix = on_linux ? "/run/" : "/var/run/",
     .machine_suffix = ".sock",
@@ -149,7 +147,6 @@ inline constexpr Platform named_pipes{
     .scatters_reads = false,
     .can_drain = true,
     .drain_knows_what_was_lost = false,
-    .watches_writable = false,
     .exact_room = 64 * 1024,
     .machine_prefix = R"(\\.\pipe\)",
     .machine_suffix = "",
