@@ -37,6 +37,20 @@ struct Waiting {
   }
 };
 
+/// A stream without space, in a set that tells of it.
+struct Full {
+  Full() {
+    set.add(0, writer, WaitSet::Ready::writable);
+    writer.write_all(Bytes(platform.exact_room), 0s);
+  }
+
+  Ends ends = connected_ends();
+  LocalStream& writer = ends.client;
+  LocalStream& reader = ends.server;
+  WaitSet set;
+  Bytes more = some_bytes(1000);
+};
+
 enum Key : WaitSet::Key { listener_key, stream_key, messages_key, event_key, process_key };
 
 template <class Call>
@@ -70,6 +84,12 @@ const bool added = add_calls({
      [] { return wait_by([](Waiting& s, std::error_code& ec) { s.set.add(listener_key, s.listener, ec); }); }},
     {"add a stream to a set",
      [] { return wait_by([](Waiting& s, std::error_code& ec) { s.set.add(stream_key, s.ends.client, ec); }); }},
+    {"add a stream with space to a set",
+     [] {
+       return wait_by([](Waiting& s, std::error_code& ec) {
+         s.set.add(stream_key, s.ends.client, WaitSet::Ready::readable | WaitSet::Ready::writable, ec);
+       });
+     }},
     {"add messages to a set",
      [] { return wait_by([](Waiting& s, std::error_code& ec) { s.set.add(messages_key, s.messages, ec); }); }},
     {"add an event to a set",
@@ -88,6 +108,22 @@ const bool added = add_calls({
          s.set.add(stream_key, s.ends.client, WaitSet::Ready{}, ec);
          if (!ec) s.set.change(stream_key, WaitSet::Ready::readable, ec);
        });
+     }},
+    {"change to space in a set",
+     [] {
+       return wait_by([](Waiting& s, std::error_code& ec) {
+         s.set.add(stream_key, s.ends.client, ec);
+         if (!ec) s.set.change(stream_key, WaitSet::Ready::writable, ec);
+       });
+     }},
+    {"write more than there is space for beside a set",
+     [] {
+       return prepared(
+           std::make_shared<Full>(), [](Full& s) { return write_some(s.writer, s.more, 0s).ec; },
+           [](Full& s, const std::error_code&) {
+             s.writer.close();
+             read_to_end(s.reader);
+           });
      }},
     {"close what is in a set",
      [] {

@@ -1,6 +1,7 @@
 // docs/design.md, section 16.8: what a write that may not wait leaves to a stream in a wait set.
 #include <windows.h>
 
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -53,6 +54,7 @@ class PendingWrites : public ::testing::Test {
   LocalStream& writer = ends.client;
   LocalStream& reader = ends.server;
   WaitSet set;
+  test::Event is_full;
 
  private:
   ByteSequence read_;
@@ -181,6 +183,43 @@ TEST_F(PendingWrites, OutliveTheThreadThatBeganThem) {
   EXPECT_EQ(read_text(reader, 4), "last");
 }
 
+TEST_F(PendingWrites, KeepTheirPlaceWhenTheirThreadExits) {
+  test::Event may_exit;
+  auto filling = run_async([&] {
+    const std::size_t taken = fill();
+    is_full.set();
+    may_exit.wait();
+    return taken;
+  });
+  is_full.wait();
+  auto writing = run_async([&] { return write_all(writer, bytes_of("last")); });
+  writing.wait_until_blocked();
+  may_exit.set();
+  expect_read(filling.result());
+  EXPECT_OUTCOME(writing.result(), 4, success);
+  EXPECT_EQ(read_text(reader, 4), "last");
+}
+
+// It is the one failure that the pipe itself does not tell of.
+TEST_F(PendingWrites, ThatCannotBeBegunAnewAreToldByEachCallThatFollows) {
+  {
+    std::optional<FailingCall> failing;
+    run_async([&] {
+      const std::size_t taken = fill();
+      failing.emplace("WriteFile", FALSE, ERROR_NO_SYSTEM_RESOURCES);
+      return taken;
+    }).result();
+    EXPECT_THAT(keys_of(set, 10s), ElementsAre(key));
+  }
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_OUTCOME(write_some(writer, bytes_of("x"), 0s), 0, std::errc::too_many_files_open);
+    EXPECT_OUTCOME(write_some(writer, bytes_of("x")), 0, std::errc::too_many_files_open);
+    EXPECT_THROWS_CODE(writer.drain(), std::errc::too_many_files_open);
+  }
+  writer.close();
+  expect_read_to_the_end(platform.exact_room);
+}
+
 TEST_F(PendingWrites, AreWaitedForByADrain) {
   const std::size_t taken = fill();
   EXPECT_FALSE(writer.drain(20ms));
@@ -212,6 +251,14 @@ TEST_F(PendingWrites, ThatFailEndAWriteThatWaits) {
   writing.wait_until_blocked();
   reader.close();
   EXPECT_OUTCOME(writing.result(), 0, std::errc::broken_pipe);
+}
+
+TEST_F(PendingWrites, AreNotOfWritesThatMayWait) {
+  write_all(writer, some_bytes(platform.exact_room), 0s);
+  EXPECT_OUTCOME(write_some(writer, bytes_of("none"), 20ms), 0, std::errc::timed_out);
+  EXPECT_OUTCOME(write_some(writer, bytes_of("x"), 0s), 1, success);
+  expect_read(platform.exact_room);
+  EXPECT_EQ(read_text(reader, 1), "x");
 }
 
 TEST_F(PendingWrites, ThatCannotBeginHaveTakenNothing) {
@@ -284,6 +331,19 @@ TEST_F(PendingWritesOnMessagePipe, AreBeforeTheEndOfTheHalfAlsoAfterAClose) {
   writer.shutdown(Shutdown::write);
   writer.close();
   expect_read_to_the_end(taken);
+}
+
+TEST(PendingPackets, AreNotCutShort) {
+  auto [one, other] = LocalStream::pair(Type::packets);
+  MessageStream sender(std::move(one));
+  MessageStream receiver(std::move(other));
+  WaitSet set;
+  set.add(key, sender, Ready::writable);
+  sender.send(std::string(60'000, 'a'));
+  EXPECT_THROWS_CODE(sender.send(std::string(1_MiB, 'x'), 0s), std::errc::timed_out);
+  std::string message;
+  ASSERT_TRUE(receiver.receive(message));
+  EXPECT_EQ(message, std::string(60'000, 'a'));
 }
 
 TEST(PendingPackets, KeepTheirBounds) {

@@ -42,6 +42,7 @@ const std::vector<Row>& table() {
        no_file},
       {"CreateProcessW", {ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_NOT_ENOUGH_MEMORY}},
       {"CreateThread", lacking, {}, no_object},
+      {"CreateThreadpoolWait", lacking, {}, no_object},
       {"DuplicateHandle", lacking},
       {"FlushFileBuffers", {ERROR_BROKEN_PIPE, ERROR_NO_SYSTEM_RESOURCES}},
       {"GetFileType", {}},
