@@ -19,8 +19,8 @@ LONGEST_FUNCTION = 40
 
 # Public headers without a connection in them: what a backend may know.
 VALUES = {
-    "address", "buffers", "config", "error", "export", "options", "peer", "platform", "probe", "stop_token", "trace",
-    "wait", "wait_set",
+    "address", "buffers", "config", "error", "export", "options", "owned_handle", "peer", "platform", "probe",
+    "shared_memory", "stop_token", "trace", "wait", "wait_set",
 }
 BACKENDS = ("unix", "windows")
 # What each backend has for portable code to include, by names that the build's include path finds.

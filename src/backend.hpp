@@ -31,6 +31,7 @@
 #include <localsocket/options.hpp>
 #include <localsocket/peer.hpp>
 #include <localsocket/probe.hpp>
+#include <localsocket/shared_memory.hpp>
 #include <localsocket/wait_set.hpp>
 
 #include "core/address_parts.hpp"
@@ -75,6 +76,16 @@ Presence presence_at(const LocalAddress& address, std::error_code& ec);
 
 /// Runs a program that goes on without this process, as DetachedProcess promises. No part is empty or has a NUL.
 void start_detached(std::span<const std::string> command, std::error_code& ec);
+
+/// Zeroed memory of that size, not 0, mapped for writing, with all its pages; no handle_for_peer yet.
+MappedMemory create_memory(std::size_t size, std::error_code& ec) noexcept;
+/// What a peer has sent, mapped for reading, if neither side can change its size. The handle stays the caller's, and is
+/// not in the result. Another kind of thing is operation_not_supported.
+MappedMemory map_memory(NativeHandle handle, std::error_code& ec) noexcept;
+/// The handle for the peer of what create_memory() gave: by it nobody gains more than to read. May be the same one.
+NativeHandle make_read_only_for_peer(const MappedMemory& memory, std::error_code& ec) noexcept;
+/// Takes the mapping away, and leaves the handles.
+void unmap_memory(const MappedMemory& memory) noexcept;
 
 template <class T>
 concept WakerBackend = requires(T waker, Clock::duration time) {

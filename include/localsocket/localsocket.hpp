@@ -11,9 +11,11 @@
 #include <localsocket/message_batch.hpp>   // IWYU pragma: export
 #include <localsocket/message_stream.hpp>  // IWYU pragma: export
 #include <localsocket/options.hpp>         // IWYU pragma: export
+#include <localsocket/owned_handle.hpp>    // IWYU pragma: export
 #include <localsocket/peer.hpp>            // IWYU pragma: export
 #include <localsocket/platform.hpp>        // IWYU pragma: export
 #include <localsocket/probe.hpp>           // IWYU pragma: export
+#include <localsocket/shared_memory.hpp>   // IWYU pragma: export
 #include <localsocket/start.hpp>           // IWYU pragma: export
 #include <localsocket/stop_token.hpp>      // IWYU pragma: export
 #include <localsocket/stream.hpp>          // IWYU pragma: export

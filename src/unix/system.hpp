@@ -4,8 +4,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include <fcntl.h>
@@ -27,16 +29,26 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail::unix_backend {
 
 inline void set_error(int error) noexcept { errno = error; }
 
+// How each kind of result says that a call failed; mmap(2) gives MAP_FAILED.
+template <class Result>
+bool has_failed(Result result) noexcept {
+  if constexpr (std::is_pointer_v<Result>) {
+    return reinterpret_cast<std::intptr_t>(result) == -1;
+  } else {
+    return result == -1;
+  }
+}
+
 template <class Function, class... Arguments>
 [[gnu::noinline, gnu::cold]] auto traced(const char* name, Function function, Arguments... arguments) noexcept {
   const auto result = seams::call<set_error>(name, function, arguments...);
   const int saved = errno;
-  trace(name, result == -1 ? saved : 0, result, arguments...);
+  trace(name, has_failed(result) ? saved : 0, result, arguments...);
   errno = saved;
   return result;
 }
 
-/// Calls `function`, which reports failure by -1 and errno, and tells the trace hook.
+/// Calls `function`, which reports failure by -1, perhaps as a pointer, and errno, and tells the trace hook.
 template <class Function, class... Arguments>
 inline auto sys(const char* name, Function function, Arguments... arguments) noexcept {
   if (is_tracing()) [[unlikely]] {

@@ -20,6 +20,14 @@ bool has_spare_handle() noexcept { return true; }
 Presence presence_at(const LocalAddress&, std::error_code& ec) { return not_supported<Presence>(ec); }
 void start_detached(std::span<const std::string>, std::error_code& ec) { not_supported(ec); }
 
+MappedMemory create_memory(std::size_t, std::error_code& ec) noexcept { return not_supported<MappedMemory>(ec); }
+MappedMemory map_memory(NativeHandle, std::error_code& ec) noexcept { return not_supported<MappedMemory>(ec); }
+NativeHandle make_read_only_for_peer(const MappedMemory&, std::error_code& ec) noexcept {
+  not_supported(ec);
+  return invalid_handle;
+}
+void unmap_memory(const MappedMemory&) noexcept {}
+
 bool has_own_meaning(Operation, int) noexcept { return false; }
 std::error_condition native_condition(Operation, int code) noexcept { return {code, std::generic_category()}; }
 int native_code(Operation, const std::error_condition& condition) noexcept { return condition.value(); }

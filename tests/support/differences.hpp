@@ -55,6 +55,10 @@ struct Platform {
   std::size_t most_bytes_of_a_member;       ///< memory of an idle connection in a wait set, with the connection's own
   bool can_limit_handles;                   ///< a process can be made to run out of descriptors
 
+  // Memory
+  bool has_shared_memory;        ///< else operation_not_supported
+  bool tells_exact_memory_size;  ///< of what a peer has sent; else whole pages
+
   // Tracing: how many system calls a connect takes at most; the one of a read, write, bind, connect and close, and of a
   // read or write of several buffers
   std::size_t most_calls_of_a_connect;  ///< to a user's name
@@ -116,6 +120,8 @@ inline constexpr Platform unix_sockets{
     .handles_kept_by_the_runtime = 0,
     .most_bytes_of_a_member = 512,
     .can_limit_handles = true,
+    .has_shared_memory = on_linux,
+    .tells_exact_memory_size = true,
     .most_calls_of_a_connect = 5,  // open, fstat and close of the fallback directory, socket, connect
     .read_call = "recv",
     .write_call = "send",
@@ -165,6 +171,8 @@ inline constexpr Platform named_pipes{
     .handles_kept_by_the_runtime = 16,  // winpthreads: an event for each std::mutex that was ever contended
     .most_bytes_of_a_member = 768,      // it has a wait of the system's own, too
     .can_limit_handles = false,
+    .has_shared_memory = true,
+    .tells_exact_memory_size = false,
     .most_calls_of_a_connect = 3,  // CreateFileW, GetNamedPipeInfo, GetSecurityInfo: whose it is
     .read_call = "ReadFile",
     .write_call = "WriteFile",

@@ -14,6 +14,9 @@ bool is_open_handle(NativeHandle handle);
 
 void close_handle(NativeHandle handle);
 
+/// Another handle for the same, as a peer would get it.
+NativeHandle duplicate_handle(NativeHandle handle);
+
 /// How many descriptors, or handles of any kind, this process has open.
 std::size_t open_handles();
 

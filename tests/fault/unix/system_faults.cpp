@@ -46,6 +46,7 @@ const std::vector<Row>& table() {
       {"epoll_ctl", {ENOMEM, ENOSPC}},
       {"epoll_wait", {}, {EINTR}},
       {"eventfd", {EMFILE, ENFILE, ENODEV, ENOMEM}},
+      {"fallocate", {EIO, ENOMEM, ENOSPC, EPERM}, {EINTR}},
       {"fchmod", of_a_change},
       {"fchmodat", of_a_change},
       {"fchownat", of_a_change},
@@ -64,7 +65,10 @@ const std::vector<Row>& table() {
       {"linkat", {EACCES, EDQUOT, EEXIST, EIO, ELOOP, EMLINK, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EPERM, EROFS}},
       {"listen", {EADDRINUSE, EOPNOTSUPP}},
       {"lstat", {EIO, ENOMEM}},  // by the rest there is no runtime directory, and its names are in another then
+      {"memfd_create", {EMFILE, ENFILE, ENOMEM}},
       {"mkdir", {EACCES, EDQUOT, EEXIST, ELOOP, EMLINK, ENOENT, ENOMEM, ENOSPC, ENOTDIR, EROFS}},
+      {"mmap", {EACCES, EAGAIN, ENFILE, ENOMEM}},
+      {"munmap", {ENOMEM}, {}, Kind::fails_after},
       {"open", of_an_open, {EINTR, ENOENT}, Kind::fails, false, of_a_create},
       {"openat", of_an_open, {EINTR, ENOENT}, Kind::fails, false, of_a_create},
       {"pidfd_open", {EMFILE, ENFILE, ENODEV, ENOMEM}},

@@ -42,6 +42,8 @@ bool is_open_handle(NativeHandle handle) { return ::fcntl(handle, F_GETFD) >= 0;
 
 void close_handle(NativeHandle handle) { ::close(handle); }
 
+NativeHandle duplicate_handle(NativeHandle handle) { return checked(::fcntl(handle, F_DUPFD_CLOEXEC, 0), "fcntl"); }
+
 std::size_t open_handles() {
   constexpr int most = 4096;  // far more than a test has
   std::size_t count = 0;

@@ -34,6 +34,12 @@ bool is_open_handle(NativeHandle handle) {
 
 void close_handle(NativeHandle handle) { CloseHandle(handle); }
 
+NativeHandle duplicate_handle(NativeHandle handle) {
+  HANDLE copy = nullptr;
+  DuplicateHandle(GetCurrentProcess(), handle, GetCurrentProcess(), &copy, 0, FALSE, DUPLICATE_SAME_ACCESS);
+  return checked(copy, "DuplicateHandle");
+}
+
 std::size_t open_handles() {
   DWORD count = 0;
   if (!GetProcessHandleCount(GetCurrentProcess(), &count)) checked(nullptr, "GetProcessHandleCount");
