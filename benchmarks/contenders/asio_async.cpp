@@ -119,16 +119,28 @@ awaitable<void> drive_connect(Session session) {
   stopwatch.report(session.count);
 }
 
-awaitable<void> serve_many(Session session, std::size_t clients) {
+/// Without a look at where a request ends: the least that an echo needs.
+awaitable<void> echo_parts(Socket socket, std::size_t size) {
+  std::vector<std::byte> buffer(size);
+  while (const std::size_t n = co_await recv_some(socket, buffer))
+    co_await send_all(socket, std::span(buffer).first(n));
+}
+
+awaitable<void> serve_each(Session session, std::size_t clients, awaitable<void> (*serve)(Socket, std::size_t)) {
   auto acceptor = co_await listen(session.address);
   for (std::size_t i = 0; i < clients; ++i) {
     Socket socket = co_await acceptor.async_accept(use_awaitable);
-    asio::co_spawn(acceptor.get_executor(), echo(std::move(socket), session.size), asio::detached);
+    asio::co_spawn(acceptor.get_executor(), serve(std::move(socket), session.size), asio::detached);
   }
 }
 
-awaitable<void> serve_clients(Session session) { return serve_many(std::move(session), bench::concurrent_clients); }
-awaitable<void> serve_idle(Session session) { return serve_many(std::move(session), static_cast<std::size_t>(-1)); }
+awaitable<void> serve_clients(Session session) {
+  return serve_each(std::move(session), bench::concurrent_clients, echo);
+}
+awaitable<void> serve_many(Session session) { return serve_each(session, session.connections, echo_parts); }
+awaitable<void> serve_idle(Session session) {
+  return serve_each(std::move(session), static_cast<std::size_t>(-1), echo);
+}
 
 awaitable<void> serve_messages(Session session) {
   Socket socket = co_await accept_one(session.address);
@@ -176,6 +188,7 @@ constexpr std::array workloads{
     bench::Workload{"stream", complete<serve_stream>, complete<drive_stream>},
     bench::Workload{"connect", complete<serve_connect>, complete<drive_connect>},
     bench::Workload{"clients", complete<serve_clients>, nullptr},
+    bench::Workload{"many", complete<serve_many>, nullptr},
     bench::Workload{"idle", complete<serve_idle>, nullptr},
     bench::Workload{"messages", complete<serve_messages>, complete<drive_messages>},
 };

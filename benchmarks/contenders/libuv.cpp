@@ -154,6 +154,65 @@ void listen(const std::string& address, std::size_t clients, std::function<void(
   run_loop();
 }
 
+/// The echo of many: of each connection no more is kept than the loop needs.
+class ManyEchoes {
+ public:
+  explicit ManyEchoes(std::size_t connections) : left_(connections) {
+    check(uv_pipe_init(uv_default_loop(), &listener_, 0), "uv_pipe_init");
+    listener_.data = this;
+  }
+
+  void run(const std::string& address) {
+    check(uv_pipe_bind(&listener_, address.c_str()), "uv_pipe_bind");
+    const auto accept = [](uv_stream_t* listener, int status) {
+      check(status, "listen");
+      of(listener).accept();
+    };
+    check(uv_listen(reinterpret_cast<uv_stream_t*>(&listener_), SOMAXCONN, accept), "uv_listen");
+    bench::say_ready();
+    run_loop();
+  }
+
+ private:
+  template <class Handle>
+  static ManyEchoes& of(Handle* handle) {
+    return *static_cast<ManyEchoes*>(handle->data);
+  }
+
+  void accept() {
+    auto* const pipe = new uv_pipe_t;
+    auto* const stream = reinterpret_cast<uv_stream_t*>(pipe);
+    check(uv_pipe_init(uv_default_loop(), pipe, 0), "uv_pipe_init");
+    pipe->data = this;
+    check(uv_accept(reinterpret_cast<uv_stream_t*>(&listener_), stream), "uv_accept");
+    const auto allocate = [](uv_handle_t* handle, std::size_t /*suggested*/, uv_buf_t* buffer) {
+      *buffer = uv_buf_init(of(handle).buffer_.data(), bench::buffer_size);
+    };
+    const auto finish = [](uv_stream_t* from, ssize_t n, const uv_buf_t* buffer) {
+      if (n != 0) of(from).answer(from, n, *buffer);
+    };
+    check(uv_read_start(stream, allocate, finish), "uv_read_start");
+  }
+
+  void answer(uv_stream_t* stream, ssize_t n, const uv_buf_t& buffer) {
+    if (n != UV_EOF) {
+      check(static_cast<int>(n), "read");
+      const uv_buf_t bytes = uv_buf_init(buffer.base, static_cast<unsigned>(n));
+      expect(uv_try_write(stream, &bytes, 1) == n, "the client does not read");
+      return;
+    }
+    uv_close(reinterpret_cast<uv_handle_t*>(stream),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_pipe_t*>(handle); });
+    if (--left_ == 0) uv_close(reinterpret_cast<uv_handle_t*>(&listener_), nullptr);
+  }
+
+  uv_pipe_t listener_;
+  std::size_t left_;
+  std::vector<char> buffer_ = std::vector<char>(bench::buffer_size);
+};
+
+void serve_many(const Session& session) { ManyEchoes(session.connections).run(session.address); }
+
 void serve_echoes(const Session& session, std::size_t clients) {
   std::list<Blocks> blocks;
   listen(session.address, clients, [&](Connection& connection) {
@@ -165,7 +224,6 @@ void serve_echoes(const Session& session, std::size_t clients) {
 
 void serve_echo(const Session& session) { serve_echoes(session, 1); }
 void serve_clients(const Session& session) { serve_echoes(session, bench::concurrent_clients); }
-void serve_idle(const Session& session) { serve_echoes(session, static_cast<std::size_t>(-1)); }
 
 void drive_echo(const Session& session) {
   Connection connection;
@@ -290,7 +348,8 @@ constexpr std::array workloads{
     bench::Workload{"stream", serve_stream, drive_stream},
     bench::Workload{"connect", serve_connect, drive_connect},
     bench::Workload{"clients", serve_clients, nullptr},
-    bench::Workload{"idle", serve_idle, nullptr},
+    bench::Workload{"many", serve_many, nullptr},
+    bench::Workload{"idle", serve_many, nullptr},
     bench::Workload{"messages", serve_messages, drive_messages},
 };
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures the contenders side by side: python3 benchmarks/driver --programs BUILD/benchmarks --output DIRECTORY.
 
-Prints a table per workload and pinning; leaves results.json, results.md and ratios.svg in the output directory. Exits
-with 1 if a contender that is there failed.
+Prints a table per workload and pinning; leaves results.json, results.md, ratios.svg and many.svg in the output
+directory. Exits with 1 if a contender that is there failed.
 """
 
 import argparse
@@ -12,9 +12,11 @@ import os
 import pathlib
 import platform
 import resource
+import shutil
 import sys
 
 import counting
+import many
 import plot
 import report
 import tables
@@ -26,18 +28,18 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument("--programs", type=pathlib.Path, required=True, help="where the contenders were built")
     parser.add_argument("--output", type=pathlib.Path, required=True, help="where the results go")
-    parser.add_argument("--page", type=pathlib.Path, help="a page to put the table into, such as docs/benchmarks.md")
+    parser.add_argument("--page", type=pathlib.Path, help="a page to put the tables into, such as docs/benchmarks.md")
     parser.add_argument("--rounds", type=int, help="9 unless quick, then 3")
     parser.add_argument("--quick", action="store_true", help="a tenth of the operations")
     parser.add_argument("--windows", action="store_true", help="Windows programs, run by Wine")
-    parser.add_argument("--only", action="append", metavar="WORKLOAD", help="the key of a timed one, or counts")
+    parser.add_argument("--only", action="append", metavar="WORKLOAD", help="the key of a timed one, many or counts")
     parser.add_argument("--seed", type=int, default=1, help="of the order in each round")
     return parser.parse_args()
 
 
-def chosen(options):
+def chosen(options, workloads):
     keys = options.only or (tables.WINDOWS_WORKLOADS if options.windows else None)
-    workloads = [workload for workload in tables.WORKLOADS if keys is None or workload.key in keys]
+    workloads = [workload for workload in workloads if keys is None or {workload.key, workload.name} & set(keys)]
     if options.quick or options.windows:
         workloads = [dataclasses.replace(workload, count=workload.count // 10) for workload in workloads]
     return workloads
@@ -57,16 +59,23 @@ def main():
         "rounds": rounds,
         "contenders": [contender.name for contender in contenders],
         "timed": [],
+        "many": [],
     }
     runner = Runner(options.programs, options.windows)
     try:
         for pinning, cpus in timing.pinnings().items():
-            for workload in chosen(options):
+            for workload in chosen(options, tables.WORKLOADS):
                 section = timing.measure(workload, pinning, cpus, contenders, runner, rounds, options.seed)
                 results["timed"].append(section)
                 report.print_section(section)
+        for workload in chosen(options, tables.MANY):
+            section = timing.measure(workload, *many.pinning(), tables.MANY_SERVERS, runner, rounds, options.seed)
+            results["many"].append(section)
+            many.print_section(section)
+        if results["many"]:
+            many.count(results, runner)
         if not options.windows and (not options.only or "counts" in options.only):
-            results["system_calls"] = counting.system_calls(contenders, runner)
+            results["system_calls"] = counting.system_calls(tables.ROUND_TRIP, contenders, runner)
             results["instructions"] = counting.instructions(contenders, runner)
             results["idle"] = counting.idle(contenders, runner)
             report.print_counts(results)
@@ -74,11 +83,14 @@ def main():
         runner.close()
 
     (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    (options.output / "results.md").write_text(report.markdown(results), encoding="utf-8")
+    texts = {"": report.markdown(results), many.MARK: many.markdown(results)}
+    (options.output / "results.md").write_text("\n".join(filter(None, texts.values())), encoding="utf-8")
+    drawn = [plot.write(results, options.output / "ratios.svg"), plot.write_many(results, options.output / "many.svg")]
     if options.page:
-        report.update_page(results, options.page)
-    drawn = plot.write(results, options.output / "ratios.svg")
-    print(f"\nresults: {options.output}/results.json, results.md" + (", ratios.svg" if drawn else ""))
+        report.update_page(texts, options.page)
+        if drawn[1]:
+            shutil.copy(options.output / "many.svg", options.page.parent / "benchmarks-many.svg")
+    print(f"\nresults: {options.output}/results.json, results.md" + (" and pictures" if any(drawn) else ""))
     return 1 if report.failures(results) else 0
 
 

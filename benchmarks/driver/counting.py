@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from processes import Failure
-from tables import COUNTED, IDLE, READY, ROUND_TRIP
+from tables import COUNTED, DRIVERS, IDLE, READY
 from timing import pinnings, progress, sections
 
 
@@ -29,8 +29,8 @@ def each(title, workload, contenders, runner, count):
     return {"counts": counts, "failed": failed, "missing": missing}
 
 
-def system_calls(contenders, runner, operations=2_000):
-    """Of a round trip on either side: two runs, one twice as long, so that starting and stopping cancel.
+def system_calls(workload, contenders, runner, operations=2_000):
+    """Of one operation on either side: two runs, one twice as long, so that starting and stopping cancel.
 
     On one CPU: how often a loop looks in vain depends on who else runs, and there it depends the least.
     """
@@ -40,18 +40,18 @@ def system_calls(contenders, runner, operations=2_000):
     cpus = next(iter(pinnings().values()))
 
     def count(contender):
-        totals = [traced(contender, runner, times * operations, cpus) for times in (1, 2)]
+        runs = [dataclasses.replace(workload, count=times * operations) for times in (1, 2)]
+        totals = [traced(run, contender, runner, cpus) for run in runs]
         server, client = ((two - one) / (operations // contender.fewer) for one, two in zip(*totals))
         return {"server": server, "client": client}
 
-    return each("system calls", ROUND_TRIP, contenders, runner, count)
+    return each("system calls", workload, contenders, runner, count)
 
 
-def traced(contender, runner, operations, cpus):
-    workload = dataclasses.replace(ROUND_TRIP, count=operations)
+def traced(workload, contender, runner, cpus):
     with tempfile.NamedTemporaryFile() as server, tempfile.NamedTemporaryFile() as client:
         wrappers = [("strace", "-f", "-c", "-U", "calls,name", "-o", log.name) for log in (server, client)]
-        runner.run(contender, workload, cpus, wrappers=wrappers)
+        runner.run(contender, workload, cpus, DRIVERS.get(workload.name), wrappers)
         return [int(re.search(r"(\d+) +total", log.read().decode())[1]) for log in (server, client)]
 
 

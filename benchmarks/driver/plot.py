@@ -1,5 +1,6 @@
-"""The ratios as a picture."""
+"""The results as pictures."""
 
+import many
 import report
 
 try:
@@ -14,7 +15,7 @@ except ImportError:
 def write(results, path):
     """A panel for each workload and pinning; whether it could be drawn."""
     if pyplot is None:
-        print("\nno plot: needs python3-matplotlib")
+        print("\nno plots: need python3-matplotlib")
     if pyplot is None or not results["timed"]:
         return False
     pinnings = list(dict.fromkeys(section["pinning"] for section in results["timed"]))
@@ -47,3 +48,37 @@ def draw(axes, section):
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_title(f"{report.BY_KEY[section['workload']].title}, {section['pinning']}", fontsize=8)
     axes.tick_params(axis="x", labelsize=7)
+
+
+def write_many(results, path):
+    """What a server takes over the number of connections: a panel for each figure and size."""
+    if pyplot is None or not results["many"]:
+        return False
+    sizes = list(dict.fromkeys(report.BY_KEY[section["workload"]].size for section in results["many"]))
+    figure, axes = pyplot.subplots(2, len(sizes), squeeze=False, sharex=True, sharey="row", layout="constrained",
+                                   figsize=(4.5 * len(sizes), 6))
+    for place, size in enumerate(sizes):
+        draw_many(axes[0][place], results, size, lambda row: row["server"] / 1000)
+        draw_many(axes[1][place], results, size, lambda row: row["rate"] / 1000)
+        axes[0][place].set_title(f"{size:,} B", fontsize=9)
+        axes[1][place].set_xlabel("connections", fontsize=8)
+    axes[0][0].set_ylabel("processor time of the server, µs a request", fontsize=8)
+    axes[1][0].set_ylabel("thousand requests per second", fontsize=8)
+    axes[0][0].legend(fontsize=7)
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "many"}):
+        figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+    return True
+
+
+def draw_many(axes, results, size, value):
+    lines = {}
+    for section in results["many"]:
+        workload = report.BY_KEY[section["workload"]]
+        for name, row in many.summary(section).items() if workload.size == size else ():
+            lines.setdefault(name, []).append((workload.connections, value(row)))
+    for name, points in lines.items():
+        axes.plot(*zip(*points), marker="o", markersize=3, linewidth=1, label=name)
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.tick_params(labelsize=7)

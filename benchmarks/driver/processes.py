@@ -96,6 +96,8 @@ class Runner:
     def start(self, contender, role, workload, address, cpu=None, wrapper=()):
         command = [*wrapper, *self._command(contender), role, contender.called(workload), address,
                    str(workload.size), str(workload.count // contender.fewer)]
+        if workload.connections:
+            command.append(str(workload.connections))
         return Process(command, cpu)
 
     def run(self, contender, workload, cpus=(None, None), driver=None, wrappers=((), ()), seconds=60):

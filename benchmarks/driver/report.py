@@ -2,9 +2,9 @@
 
 import statistics
 
-from tables import IDLE, RAW, RAW_AGAIN, ROUND_TRIP, WORKLOADS
+from tables import IDLE, MANY, RAW, RAW_AGAIN, ROUND_TRIP, WORKLOADS
 
-BY_KEY = {workload.key: workload for workload in WORKLOADS}
+BY_KEY = {workload.key: workload for workload in WORKLOADS + MANY}
 
 
 def cost(result):
@@ -20,9 +20,10 @@ def figure(nanoseconds, workload):
     return f"{1e9 / nanoseconds:,.0f}/s"
 
 
-def ratios(section, name):
+def ratios(section, name, measure=cost):
     """Time per operation over that of raw in the same round."""
-    return [cost(one[name]) / cost(one[RAW.name]) for one in section["rounds"] if name in one and RAW.name in one]
+    return [measure(one[name]) / measure(one[RAW.name])
+            for one in section["rounds"] if name in one and RAW.name in one]
 
 
 def quartiles(values):
@@ -82,8 +83,12 @@ def print_counts(results):
         print_table(part, "instructions outside the kernel of a write and a read that need not wait",
                     ["both", "a call more than raw"], "24.1f", lambda count: [count, (count - raw) / 2])
     if part := results.get("idle"):
-        print_table(part, f"one idle connection of {IDLE.count:,}, in the server", ["resident bytes", "descriptors"],
-                    "16,.1f", lambda row: [row["bytes"], row["descriptors"]])
+        print_idle(part)
+
+
+def print_idle(part):
+    print_table(part, f"one idle connection of {IDLE.count:,}, in the server", ["resident bytes", "descriptors"],
+                "16,.1f", lambda row: [row["bytes"], row["descriptors"]])
 
 
 def print_table(part, title, columns, form, values):
@@ -96,13 +101,19 @@ def print_table(part, title, columns, form, values):
 
 
 def markdown(results):
-    """One table, contenders by workloads; in each cell the ratios on one processor / on two."""
+    """One table, contenders by workloads; in each cell the ratios on one processor / on two. Nothing without any."""
+    if not results["timed"]:
+        return ""
     keys = list(dict.fromkeys(section["workload"] for section in results["timed"]))
     of_key = {key: [(section, summary(section)) for section in results["timed"] if section["workload"] == key]
               for key in keys}
     lines = [["contender", *(BY_KEY[key].title for key in keys)], ["---"] * (1 + len(keys))]
     for name in results["contenders"]:
         lines.append([name, *(" / ".join(cell(name, *pair) for pair in of_key[key]) for key in keys)])
+    return table(lines)
+
+
+def table(lines):
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -112,14 +123,17 @@ def cell(name, section, rows):
     return "failed" if name in section["failed"] else "missing" if name in section["missing"] else "–"
 
 
-def update_page(results, page):
-    """Puts the table into a page, between the marks that docs/benchmarks.md has."""
-    begin, end = "<!-- made by benchmarks/driver -->\n", "<!-- end -->\n"
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(begin)
-    page.write_text(f"{before}{begin}{markdown(results)}{end}{rest.partition(end)[2]}", encoding="utf-8")
+def update_page(texts, page):
+    """Puts each text that there is into a page, between the marks that docs/benchmarks.md has."""
+    whole = page.read_text(encoding="utf-8")
+    for mark, text in texts.items():
+        begin, end = f"<!-- {mark}made by benchmarks/driver -->\n", "<!-- end -->\n"
+        if text:
+            before, _, rest = whole.partition(begin)
+            whole = f"{before}{begin}{text}{end}{rest.partition(end)[2]}"
+    page.write_text(whole, encoding="utf-8")
 
 
 def failures(results):
-    counts = [results.get(part) or {} for part in ("system_calls", "instructions", "idle")]
-    return any(part.get("failed") for part in [*results["timed"], *counts])
+    counts = [results.get(part) or {} for part in ("system_calls", "instructions", "idle", "many_idle")]
+    return any(part.get("failed") for part in [*results["timed"], *results["many"], *counts])

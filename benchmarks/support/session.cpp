@@ -9,8 +9,8 @@ namespace bench {
 
 int run(int argc, char** argv, std::span<const Workload> workloads) {
   const std::span<char*> arguments(argv, static_cast<std::size_t>(argc));
-  if (arguments.size() != 6) {
-    std::cerr << "usage: " << argv[0] << " serve|drive WORKLOAD ADDRESS SIZE COUNT\n";
+  if (arguments.size() != 6 && arguments.size() != 7) {
+    std::cerr << "usage: " << argv[0] << " serve|drive WORKLOAD ADDRESS SIZE COUNT [CONNECTIONS]\n";
     return 2;
   }
   try {
@@ -21,7 +21,10 @@ int run(int argc, char** argv, std::span<const Workload> workloads) {
       std::cerr << argv[0] << ": cannot " << arguments[1] << ' ' << arguments[2] << '\n';
       return 2;
     }
-    act({.address = arguments[3], .size = std::stoul(arguments[4]), .count = std::stoul(arguments[5])});
+    act({.address = arguments[3],
+         .size = std::stoul(arguments[4]),
+         .count = std::stoul(arguments[5]),
+         .connections = arguments.size() > 6 ? std::stoul(arguments[6]) : 0});
     return 0;
   } catch (const std::exception& error) {
     std::cerr << argv[0] << ": " << error.what() << '\n';

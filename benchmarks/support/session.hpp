@@ -1,9 +1,10 @@
 // The command line that all contenders have in common:
 //
-//     PROGRAM serve|drive WORKLOAD ADDRESS SIZE COUNT
+//     PROGRAM serve|drive WORKLOAD ADDRESS SIZE COUNT [CONNECTIONS]
 //
 // A server prints "ready" once clients can connect, and ends by itself when the agreed work is done. A client prints
-// its measurement as one line of JSON. SIZE is in bytes, COUNT in operations.
+// its measurement as one line of JSON. SIZE is in bytes, COUNT in operations, and CONNECTIONS is of the workload
+// "many".
 #pragma once
 
 #include <cstddef>
@@ -17,6 +18,7 @@ struct Session {
   std::string address;
   std::size_t size = 0;
   std::size_t count = 0;
+  std::size_t connections = 0;  // a server that is told none serves for ever
 };
 
 struct Workload {
@@ -27,6 +29,9 @@ struct Workload {
 
 /// Clients of the workload "clients".
 inline constexpr std::size_t concurrent_clients = 100;
+
+/// How many ready connections a server of the workload "many" is told of at once: as many as libuv is.
+inline constexpr std::size_t reports_at_once = 1024;
 
 /// Does what the command line says; the result is main's.
 int run(int argc, char** argv, std::span<const Workload> workloads);

@@ -57,6 +57,19 @@ struct Address {
   sockaddr_un native{};
 };
 
+inline Descriptor open_listener(const Address& address) {
+  Descriptor socket = open_socket();
+  check(::bind(socket.get(), address.get(), sizeof address.native), "bind");
+  check(::listen(socket.get(), SOMAXCONN), "listen");
+  return socket;
+}
+
+inline Descriptor connect(const Address& address) {
+  Descriptor socket = open_socket();
+  check(::connect(socket.get(), address.get(), sizeof address.native), "connect");
+  return socket;
+}
+
 /// `Policy::prepare(descriptor)` comes once, `Policy::wait(descriptor, events)` before each transfer, which has
 /// `Policy::flags`.
 template <class Policy>
@@ -97,10 +110,7 @@ struct Transport {
 
   class Listener {
    public:
-    explicit Listener(const Address& address) {
-      check(::bind(socket_.get(), address.get(), sizeof address.native), "bind");
-      check(::listen(socket_.get(), SOMAXCONN), "listen");
-    }
+    explicit Listener(const Address& address) : socket_(open_listener(address)) {}
 
     Stream accept() {
       Policy::wait(socket_.get(), POLLIN);
@@ -108,14 +118,10 @@ struct Transport {
     }
 
    private:
-    Descriptor socket_ = open_socket();
+    Descriptor socket_;
   };
 
-  static Stream connect(const Address& address) {
-    Descriptor socket = open_socket();
-    check(::connect(socket.get(), address.get(), sizeof address.native), "connect");
-    return Stream(std::move(socket));
-  }
+  static Stream connect(const Address& address) { return Stream(posix::connect(address)); }
 };
 
 }  // namespace bench::posix
