@@ -109,10 +109,10 @@ class Connection {
   Gate reading_;
   std::shared_ptr<ConnectionPermit> permit_;  // destroyed after the handle
   NativeStream native_;
-  std::atomic<bool> has_ended_{false};  // the handle is closed or given away, or somebody is about to
+  std::atomic<bool> has_ended_{false};                // the handle is closed or given away, or somebody is about to
+  const std::uint32_t maker_ = process_generation();  // the process that ends a direction with its half
   LocalAddress local_;
   LocalAddress peer_;
-  const std::uint32_t maker_ = process_generation();  // the process that ends a direction with its half
   Gate writing_;
 };
 

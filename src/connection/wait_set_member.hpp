@@ -9,9 +9,11 @@
 #include "core/read_ahead.hpp"
 #include "event_state.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <variant>
+#include <vector>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
@@ -73,19 +75,38 @@ struct WaitSetMember final : Gate::Observer {
   std::uint64_t token() const noexcept { return std::uint64_t{generation} << 32 | index; }
 
   WaitSetState* set = nullptr;
-  WaitSet::Key key = 0;
-  std::uint32_t index = 0;
-  std::uint32_t generation = 0;
-  bool observes = false;
-  WaitSet::Ready interest{};
-  State state = State::none;
-  Watched watched;
   // Of the members that are to be looked at whatever the system says.
   WaitSetMembers* list = nullptr;
   WaitSetMember* next = nullptr;
   WaitSetMember* previous = nullptr;
+  // What a report takes, together: it is read for each, and with thousands of members is in no cache.
+  WaitSet::Key key = 0;
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;
   std::uint32_t round = 0;   // in which it was reported last,
   std::uint32_t report = 0;  // and where
+  WaitSet::Ready interest{};
+  State state = State::none;
+  bool observes = false;
+  Watched watched;
+};
+
+/// All members there have been, by their index. Each stays where it is.
+class WaitSetSlots {
+ public:
+  std::size_t size() const noexcept { return size_; }
+  WaitSetMember& operator[](std::size_t index) noexcept { return chunks_[index / per_chunk][index % per_chunk]; }
+  WaitSetMember& add() {
+    if (size_ % per_chunk == 0) chunks_.push_back(std::make_unique<WaitSetMember[]>(per_chunk));
+    return (*this)[size_++];
+  }
+
+ private:
+  // A power of two, or to find a member takes a division: a std::deque with as many bytes a block needs one.
+  static constexpr std::size_t per_chunk = 16;
+
+  std::vector<std::unique_ptr<WaitSetMember[]>> chunks_;
+  std::size_t size_ = 0;
 };
 
 /// A list of members, each of which is in one list at most.

@@ -135,7 +135,7 @@ WaitSetMember& WaitSetState::new_member(Key key) {
     const std::size_t count = members_.size() + 1;
     if (free_.capacity() < count) free_.reserve(2 * count);  // so that taking a member out needs no memory
     const std::lock_guard lock(mutex_);
-    WaitSetMember& member = members_.emplace_back();
+    WaitSetMember& member = members_.add();
     member.index = static_cast<std::uint32_t>(count - 1);
     free_.push_back(member.index);
   }

@@ -15,7 +15,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <span>
 #include <system_error>
@@ -89,7 +88,7 @@ class WaitSetState {
 
   std::mutex mutex_;
   NativePoller poller_;
-  std::deque<WaitSetMember> members_;
+  WaitSetSlots members_;
   WaitSetMembers to_look_at_;
   WaitSetMembers closed_;   // reported, and still to be taken out
   WaitSetMembers resting_;  // listeners that wait for handles

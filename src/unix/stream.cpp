@@ -118,7 +118,7 @@ void Stream::take(Stream& other) noexcept {
   copy(is_given_, other.is_given_);
   copy(is_nonblocking_, other.is_nonblocking_);
   copy(found_nonblocking_, other.found_nonblocking_);
-  type_ = other.type_;
+  has_packets_ = other.has_packets_;
   is_adopted_ = other.is_adopted_;
   maker_ = other.maker_;
 }
@@ -242,7 +242,7 @@ void Stream::meet(const NativeAddress& native, const SocketDirectory& directory,
     }
     check_trust(socket(), trust, maker, native.text, ec);
     // Not sooner, or connect would give the socket a name of its own (unix(7), autobind).
-    if (!ec && type_ == Type::packets && !tell_empty_messages(socket())) ec = last_error(Operation::connect);
+    if (!ec && has_packets_ && !tell_empty_messages(socket())) ec = last_error(Operation::connect);
   }
 }
 
@@ -428,7 +428,7 @@ bool Stream::is_peer_gone(std::error_code& ec) const noexcept {
 
 Stream Stream::duplicate(std::error_code& ec) const noexcept {
   const auto duplicate = [](int fd, int command, int lowest) { return ::fcntl(fd, command, lowest); };
-  Stream copy(sys("fcntl", duplicate, socket(), F_DUPFD_CLOEXEC, 0), type_);
+  Stream copy(sys("fcntl", duplicate, socket(), F_DUPFD_CLOEXEC, 0), type());
   if (copy.socket() == -1) {
     ec = last_error(Operation::other);
     return {};

@@ -49,7 +49,8 @@ class BlockingBound {
 class Stream {
  public:
   Stream() noexcept = default;
-  explicit Stream(int socket, Type type = Type::stream) noexcept : socket_(socket), type_(type) {}
+  explicit Stream(int socket, Type type = Type::stream) noexcept
+      : socket_(socket), has_packets_(type == Type::packets) {}
   Stream(Stream&& other) noexcept { take(other); }
   Stream& operator=(Stream&& other) noexcept {
     if (this != &other) {
@@ -69,7 +70,7 @@ class Stream {
 
   std::size_t read(const ReadBuffers& to, Call& call, std::error_code& ec);
   std::size_t write(const WriteBuffers& from, Call& call, std::error_code& ec);
-  Type type() const noexcept { return type_; }
+  Type type() const noexcept { return has_packets_ ? Type::packets : Type::stream; }
   PacketPart receive_packet(std::span<std::byte> to, Call& call, std::error_code& ec);
   PacketFate send_packet(std::span<const std::byte> message, Call& call, std::error_code& ec);
   void shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept;
@@ -103,7 +104,6 @@ class Stream {
   std::size_t move(const Side& side, BlockingBound& bound, Call& call, std::error_code& ec, Transfer transfer);
 
   std::atomic<int> socket_{-1};
-  Type type_ = Type::stream;
   BlockingBound receive_bound_;
   BlockingBound send_bound_;
   std::atomic<bool> was_reset_{false};       // the peer left with bytes of ours unread
@@ -112,6 +112,7 @@ class Stream {
   std::atomic<bool> is_nonblocking_{false};  // as connect left it, until a call has to wait
   std::atomic<bool> found_nonblocking_{false};
   bool is_adopted_ = false;
+  bool has_packets_ = false;
   std::uint32_t maker_ = process_generation();
 };
 
