@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "support/listening.hpp"
+#include "support/median_time.hpp"
 
 namespace localsocket::test {
 namespace {
@@ -275,6 +276,31 @@ TEST_F(AsioTest, CancellationEndsAConnect) {
   signal.emit(asio::cancellation_type::total);
   loop.run();
   EXPECT_CODE(arrival.ec.value(), std::errc::operation_canceled);
+}
+
+TEST_F(AsioTest, CancellationEndsAHundredConnectsWithin20Milliseconds) {
+  const LocalAddress address = listener->local_address();
+  listener.reset();
+  constexpr std::size_t connects = 100;
+  EXPECT_LT(median_time([&] {
+              std::vector<AsyncArrival> arrivals(connects);
+              std::vector<asio::cancellation_signal> signals(connects);
+              for (std::size_t i = 0; i < connects; ++i) {
+                async_connect(loop.get_executor(), address,
+                              asio::bind_cancellation_slot(signals[i].slot(), arrives_in(arrivals[i])));
+              }
+              loop.restart();
+              loop.run_for(30ms);
+              const auto time = time_of([&] {
+                for (asio::cancellation_signal& signal : signals) signal.emit(asio::cancellation_type::total);
+                loop.run();
+              });
+              for (const AsyncArrival& arrival : arrivals) {
+                EXPECT_CODE(arrival.ec.value(), std::errc::operation_canceled);
+              }
+              return time;
+            }),
+            20ms * time_factor());
 }
 
 TEST_F(AsioTest, AConnectThatCannotSucceedFails) {

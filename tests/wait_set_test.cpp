@@ -11,6 +11,7 @@
 #include "core/seams.hpp"
 #include "support/differences.hpp"
 #include "support/listening.hpp"
+#include "support/median_time.hpp"
 #include "support/process.hpp"
 #include "support/test.hpp"
 
@@ -518,6 +519,7 @@ TEST_F(WaitSetTest, AnObjectMayBeMovedDuringAWait) {
   waiting.wait_until_blocked();
   moved = std::move(client);
   server.write_all("data");
+  EXPECT_TRUE(waiting.finished_within(soon()));
   EXPECT_THAT(waiting.result(), ElementsAre(Report{key, Ready::readable}));
   EXPECT_EQ(read_text(moved, 4), "data");
 }
@@ -551,7 +553,58 @@ TEST_F(WaitSetTest, WhatIsRemovedDuringAWaitIsNotReported) {
   set.remove(key);
   server.write_all("data");
   last.set();
+  EXPECT_TRUE(waiting.finished_within(soon()));
   EXPECT_THAT(waiting.result(), ElementsAre(Report{8, Ready::set}));
+}
+
+/// What is done during a wait in another thread, and what that reports then.
+struct Deed {
+  const char* name;
+  void (*prepare)(WaitSet& set, Ends& ends);
+  void (*act)(WaitSet& set, Ends& ends);
+  Ready reported;
+};
+
+void watch_for_nothing(WaitSet& set, Ends& ends) {
+  set.add(key, ends.client, Ready{});
+  ends.server.write_all("x");
+}
+
+const Deed deeds[] = {
+    {"add", [](WaitSet&, Ends& ends) { ends.server.write_all("x"); },
+     [](WaitSet& set, Ends& ends) { set.add(key, ends.client); }, Ready::readable},
+    {"change", watch_for_nothing, [](WaitSet& set, Ends&) { set.change(key, Ready::readable); }, Ready::readable},
+    {"remove, and another with its key", watch_for_nothing,
+     [](WaitSet& set, Ends& ends) {
+       set.remove(key);
+       set.add(key, ends.client);
+     },
+     Ready::readable},
+    {"close", watch_for_nothing, [](WaitSet&, Ends& ends) { ends.client.close(); }, Ready::ended},
+    {"move", [](WaitSet& set, Ends& ends) { set.add(key, ends.client); },
+     [](WaitSet&, Ends& ends) {
+       const LocalStream moved = std::move(ends.client);
+       ends.server.write_all("x");
+     },
+     Ready::readable},
+};
+
+TEST(WaitSetTime, WhatIsDoneDuringAWaitIsSeenWithin20Milliseconds) {
+  for (const Deed& deed : deeds) {
+    SCOPED_TRACE(deed.name);
+    EXPECT_LT(median_time([&deed] {
+                WaitSet set;
+                Ends ends = connected_ends();
+                deed.prepare(set, ends);
+                auto waiting = run_async([&] { return wait_for(set, soon()); });
+                waiting.wait_until_blocked();
+                return time_of([&] {
+                  deed.act(set, ends);
+                  EXPECT_THAT(waiting.result(), ElementsAre(Report{key, deed.reported}));
+                });
+              }),
+              20ms * time_factor());
+  }
 }
 
 /// Runs something once, on the thread that waits, when the system has reported and the set has not looked yet.
