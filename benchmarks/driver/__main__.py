@@ -69,7 +69,7 @@ def main():
                 results["timed"].append(section)
                 report.print_section(section)
         for workload in chosen(options, tables.MANY):
-            section = timing.measure(workload, *many.pinning(), tables.MANY_SERVERS, runner, rounds, options.seed)
+            section = many.measure(workload, runner, rounds * tables.TURNS, options.seed)
             results["many"].append(section)
             many.print_section(section)
         if results["many"]:

@@ -1,11 +1,14 @@
 """Many connections on one thread: what is counted and reported of them."""
 
+import contextlib
+import random
 import statistics
 
 import counting
 import report
 import timing
-from tables import IDLE, MANY_COUNTED, MANY_SERVERS
+from processes import Failure
+from tables import DRIVERS, IDLE, MANY_COUNTED, MANY_SERVERS
 
 MARK = "many: "  # of the place in docs/benchmarks.md
 
@@ -18,9 +21,38 @@ def request_time(result):
     return result["nanoseconds"] / result["operations"]
 
 
-def pinning():
-    """A processor for the server and one for the load, where there are two."""
-    return list(timing.pinnings().items())[-1]
+def measure(workload, runner, rounds, seed):
+    """All servers are there at once and take short turns, so that what changes in the machine meets them all alike."""
+    # A processor for the server whose turn it is and one for its client, where there are two.
+    pinning, cpus = list(timing.pinnings().items())[-1]
+    able, missing = timing.sections(workload, MANY_SERVERS, runner)
+    failed, results = {}, []
+    order = random.Random(seed)
+    with contextlib.ExitStack() as running:
+        clients = {}
+        for contender in able:
+            timing.progress(f"{workload.title}: starting {contender.name}")
+            try:
+                session = runner.in_turns(contender, workload, cpus, DRIVERS[workload.name])
+                clients[contender.name] = running.enter_context(session)
+            except (Failure, ValueError) as failure:
+                failed[contender.name] = str(failure)
+        for number in range(rounds):
+            timing.progress(f"{workload.title}: round {number + 1} of {rounds}")
+            results.append(take_turns(clients, failed, order))
+    timing.progress()
+    return {"workload": workload.key, "pinning": pinning, "rounds": results, "failed": failed, "missing": missing}
+
+
+def take_turns(clients, failed, order):
+    one = {}
+    for name in order.sample(list(clients), len(clients)):
+        try:
+            one[name] = clients[name].take_turn(seconds=60)
+        except (Failure, ValueError, OSError) as failure:
+            failed[name] = str(failure)
+            del clients[name]
+    return one
 
 
 def count(results, runner):

@@ -22,13 +22,14 @@ class Process:
     Its output goes to files: Wine's programs do not get along with a Unix pipe there.
     """
 
-    def __init__(self, command, cpu):
+    def __init__(self, command, cpu, takes_turns=False):
         self.output = tempfile.TemporaryFile()
         self.errors = tempfile.TemporaryFile()
         self.child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.errors, start_new_session=True,
+            command, stdin=subprocess.PIPE if takes_turns else subprocess.DEVNULL, stdout=self.output, stderr=self.errors, start_new_session=True,
             preexec_fn=None if cpu is None else functools.partial(os.sched_setaffinity, 0, {cpu}))
         self.pid = self.child.pid
+        self.turns = 0
 
     def __enter__(self):
         return self
@@ -41,7 +42,7 @@ class Process:
         self.errors.close()
 
     def said(self):
-        return os.pread(self.output.fileno(), 4096, 0).decode(errors="replace")
+        return os.pread(self.output.fileno(), 65536, 0).decode(errors="replace")
 
     def complaints(self):
         return os.pread(self.errors.fileno(), 65536, 0).decode(errors="replace").strip()
@@ -57,6 +58,19 @@ class Process:
             if time.monotonic() > end:
                 raise Failure(f"the server was not ready within {seconds} s: {self.complaint()}")
             time.sleep(0.002)
+
+    def take_turn(self, seconds):
+        """What it prints next: the first time by itself, then when it is told to."""
+        if self.turns:
+            self.child.stdin.write(b"\n")
+            self.child.stdin.flush()
+        self.turns += 1
+        end = time.monotonic() + seconds
+        while self.said().count("\n") < self.turns:
+            if self.child.poll() is not None or time.monotonic() > end:
+                raise Failure(f"the client did not take its turn: {self.complaint()}")
+            time.sleep(0.002)
+        return json.loads(self.said().splitlines()[self.turns - 1])
 
     def await_end(self, who, seconds):
         try:
@@ -93,12 +107,12 @@ class Runner:
         number = next(self._numbers)
         return rf"\\.\pipe\bench-{os.getpid()}-{number}" if self._windows else f"{self._room.name}/{number}"
 
-    def start(self, contender, role, workload, address, cpu=None, wrapper=()):
+    def start(self, contender, role, workload, address, cpu=None, wrapper=(), takes_turns=False):
         command = [*wrapper, *self._command(contender), role, contender.called(workload), address,
                    str(workload.size), str(workload.count // contender.fewer)]
         if workload.connections:
             command.append(str(workload.connections))
-        return Process(command, cpu)
+        return Process(command, cpu, takes_turns)
 
     def run(self, contender, workload, cpus=(None, None), driver=None, wrappers=((), ()), seconds=60):
         """One measurement: what the client prints."""
@@ -110,6 +124,16 @@ class Runner:
                 result = json.loads(client.said())
             server.await_end("server", seconds)
         return result
+
+    @contextlib.contextmanager
+    def in_turns(self, contender, workload, cpus, driver, seconds=60):
+        """A client that measures each time it takes its turn, and has done so once."""
+        address = self.address()
+        with self.start(contender, "serve", workload, address, cpus[0]) as server:
+            server.await_ready(seconds)
+            with self.start(driver, "drive", workload, address, cpus[1], takes_turns=True) as client:
+                client.take_turn(seconds)
+                yield client
 
     def run_alone(self, contender, workload, wrapper, seconds=120):
         """A client that needs no server: what it and the wrapper say on standard error."""

@@ -32,11 +32,13 @@ IDLE = Workload("idle", "idle connections", "idle", 1, 1_000, "bytes")
 
 def many(size, connections):
     key = f"many-{size}-{connections}"
-    return Workload(key, f"{connections:,} connections, {size:,} B", "many", size, 100_000, "us", connections)
+    count = 5_000 if connections == 1 else 20_000  # of a turn
+    return Workload(key, f"{connections:,} connections, {size:,} B", "many", size, count, "us", connections)
 
 
 # On one thread of the server, a request under way on each connection.
 MANY = [many(size, connections) for size in (64, 4096) for connections in (1, 100, 1_000, 10_000)]
+TURNS = 3  # in a round, because they are short
 MANY_COUNTED = [many(64, connections) for connections in (1, 100)]
 
 

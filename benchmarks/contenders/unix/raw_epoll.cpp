@@ -12,7 +12,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <iostream>
 #include <span>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -165,18 +167,27 @@ class Load {
   std::size_t to_send_ = 0;
 };
 
-void drive(const Session& session) {
+void measure(Load& load, const ServerTime& server, const Session& session) {
   constexpr std::size_t least_to_warm_up = 1000;
-  Load load(session);
-  bench::Times times(std::max({session.count, session.connections, least_to_warm_up}));
-  load.run(std::max(session.connections, least_to_warm_up), times);
+  const std::size_t warm_up = std::max(session.connections, least_to_warm_up);
+  bench::Times times(std::max(session.count, warm_up));
+  load.run(warm_up, times);
   times.clear();
-  const ServerTime server(load.any_socket().get());
   const Clock::duration before = server.when_idle();
   const Clock::time_point start = Clock::now();
   load.run(session.count, times);
   const Clock::duration together = Clock::now() - start;
   times.report(together, server.when_idle() - before);
+}
+
+/// Once, and again for each line of the standard input: servers can take turns.
+void drive(const Session& session) {
+  Load load(session);
+  const ServerTime server(load.any_socket().get());
+  std::string line;
+  do {
+    measure(load, server, session);
+  } while (std::getline(std::cin, line));
 }
 
 constexpr std::array workloads{
