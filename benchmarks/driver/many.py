@@ -57,7 +57,8 @@ def take_turns(clients, failed, order):
 
 def count(results, runner):
     results["many_system_calls"] = {
-        workload.key: counting.system_calls(workload, MANY_SERVERS, runner) for workload in MANY_COUNTED}
+        workload.key: counting.system_calls(workload, MANY_SERVERS, runner, max(2_000, 100 * workload.connections))
+        for workload in MANY_COUNTED}
     results["many_idle"] = counting.idle(MANY_SERVERS, runner)
     for workload in MANY_COUNTED:
         if part := results["many_system_calls"][workload.key]:
@@ -89,7 +90,7 @@ def summary(section):
 
 
 def print_section(section):
-    print(f"\n{report.BY_KEY[section['workload']].title}, on {section['pinning']}")
+    print(f"\nconnections and the size of a request: {report.BY_KEY[section['workload']].title}, on {section['pinning']}")
     columns = ["server", "ratio", "requests/s", "ratio", "p50", "p99"]
     print(f"  {'':16}" + "".join(f"{column:>12}" for column in columns) + "   quartiles of the server's")
     for name, row in summary(section).items():
@@ -103,7 +104,7 @@ def print_section(section):
 def cells(row):
     """Of the three tables."""
     return [f"{row['server'] / 1000:.2f} ({row['server ratio']:.2f})",
-            f"{row['rate'] / 1000:,.0f} ({row['rate ratio']:.2f})",
+            f"{row['rate'] / 1000:.1f} ({row['rate ratio']:.2f})",
             f"{row['p50'] / 1e6:.2f} / {row['p99'] / 1e6:.2f}"]
 
 

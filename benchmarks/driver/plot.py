@@ -7,6 +7,8 @@ try:
     import matplotlib
 
     matplotlib.use("svg")
+    # Text as text, and the same names in each run.
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "localsocket"})
     from matplotlib import pyplot
 except ImportError:
     pyplot = None
@@ -65,8 +67,7 @@ def write_many(results, path):
     axes[0][0].set_ylabel("processor time of the server, µs a request", fontsize=8)
     axes[1][0].set_ylabel("thousand requests per second", fontsize=8)
     axes[0][0].legend(fontsize=7)
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "many"}):
-        figure.savefig(path, metadata={"Date": None})
+    figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
     return True
 
@@ -80,5 +81,8 @@ def draw_many(axes, results, size, value):
     for name, points in lines.items():
         axes.plot(*zip(*points), marker="o", markersize=3, linewidth=1, label=name)
     axes.set_xscale("log")
+    counts = sorted({point[0] for points in lines.values() for point in points})
+    axes.set_xticks(counts, [f"{count:,}" for count in counts])
+    axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.tick_params(labelsize=7)

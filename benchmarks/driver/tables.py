@@ -33,7 +33,7 @@ IDLE = Workload("idle", "idle connections", "idle", 1, 1_000, "bytes")
 def many(size, connections):
     key = f"many-{size}-{connections}"
     count = 5_000 if connections == 1 else 20_000  # of a turn
-    return Workload(key, f"{connections:,} connections, {size:,} B", "many", size, count, "us", connections)
+    return Workload(key, f"{connections:,} × {size:,} B", "many", size, count, "us", connections)
 
 
 # On one thread of the server, a request under way on each connection.
