@@ -136,4 +136,5 @@ def update_page(texts, page):
 
 def failures(results):
     counts = [results.get(part) or {} for part in ("system_calls", "instructions", "idle", "many_idle")]
+    counts += [part or {} for part in results.get("many_system_calls", {}).values()]
     return any(part.get("failed") for part in [*results["timed"], *results["many"], *counts])
