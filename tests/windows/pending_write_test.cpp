@@ -195,7 +195,9 @@ TEST_F(PendingWrites, KeepTheirPlaceWhenTheirThreadExits) {
   auto writing = run_async([&] { return write_all(writer, bytes_of("last")); });
   writing.wait_until_blocked();
   may_exit.set();
-  expect_read(filling.result());
+  const std::size_t taken = filling.result();
+  { const auto ended = std::move(filling); }
+  expect_read(taken);
   EXPECT_OUTCOME(writing.result(), 4, success);
   EXPECT_EQ(read_text(reader, 4), "last");
 }
