@@ -10,8 +10,9 @@
 //   NativeStartLock  keeps other processes from starting a server for an address (start_lock.hpp)
 //
 // "generation.hpp" defines process_generation() and ForkGuard: on which side of a fork this is. The backend also
-// defines the functions declared in errors.hpp (error codes and texts), trace.hpp (the thread's id) and below
-// (addresses). It knows error, address, options, wait, call, buffers and itself; never LocalStream or LocalListener.
+// defines the functions declared in errors.hpp (error codes and texts), trace.hpp (the thread's id),
+// handle_passing.hpp and below (addresses). It knows error, address, options, wait, call, buffers and itself; never
+// LocalStream or LocalListener.
 //
 // What holds for each function of a backend:
 // - It reports through the error_code, which is clear when it is called, and throws nothing but std::bad_alloc.
@@ -36,6 +37,7 @@
 
 #include "core/address_parts.hpp"
 #include "core/gate.hpp"
+#include "core/handle_passing.hpp"
 #include "core/packet.hpp"
 #include "native.hpp"
 
@@ -149,6 +151,20 @@ concept PacketBackend = requires(T stream, const T& constant, std::span<std::byt
   { stream.send_packet(message, call, ec) } -> std::same_as<PacketFate>;
 };
 
+template <class T>
+concept HandlePassingBackend = requires(T stream, ReadBuffers to, WriteBuffers from,
+                                        std::span<const NativeHandle> handles, Call& call,
+                                        std::vector<OwnedHandle>& received, std::span<const std::uint64_t> numbers,
+                                        std::error_code& ec) {
+  // As read and write; the handles go with the first of the bytes, where they are no numbers among them. More than
+  // there is space for is malformed_message: the bytes count, and no handle is kept.
+  { stream.read_with_handles(to, received, call, ec) } -> std::same_as<std::size_t>;
+  { stream.write_with_handles(from, handles, call, ec) } -> std::same_as<std::size_t>;
+  // Of numbers that the peer has sent: all of its handles, or none. permission_denied if the system does not let us;
+  // malformed_message if they are none.
+  {stream.take_from_peer(numbers, received, ec)};
+};
+
 template <class T, class Stream>
 concept ListenerBackend = std::movable<T> && std::default_initializable<T> &&
     requires(T listener, const T& constant, LocalAddress& address, const ListenOptions& options, Call& call,
@@ -211,6 +227,7 @@ void close_handle(NativeHandle handle) noexcept;
 static_assert(WakerBackend<NativeWaker>);
 static_assert(StreamBackend<NativeStream>);
 static_assert(PacketBackend<NativeStream>);
+static_assert(HandlePassingBackend<NativeStream>);
 static_assert(ListenerBackend<NativeListener, NativeStream>);
 static_assert(PollerBackend<NativePoller, NativeStream, NativeListener>);
 static_assert(StartLockBackend<NativeStartLock>);

@@ -76,6 +76,21 @@ PacketFate StreamCall::send_packet(std::span<const std::byte> message, std::erro
   return goes_on(Operation::write, ec) ? connection_->send_packet_within(message, *call_, ec) : PacketFate::unsent;
 }
 
+std::size_t StreamCall::read_with_handles(const ReadBuffers& to, std::vector<OwnedHandle>& handles,
+                                          std::error_code& ec) {
+  return goes_on(Operation::read, ec) ? connection_->read_with_handles_within(to, handles, *call_, ec) : 0;
+}
+
+std::size_t StreamCall::write_with_handles(const WriteBuffers& from, std::span<const NativeHandle> handles,
+                                           std::error_code& ec) {
+  return goes_on(Operation::write, ec) ? connection_->write_with_handles_within(from, handles, *call_, ec) : 0;
+}
+
+void StreamCall::take_from_peer(std::span<const std::uint64_t> numbers, std::vector<OwnedHandle>& handles,
+                                std::error_code& ec) {
+  connection_->native().take_from_peer(numbers, handles, ec);
+}
+
 NativeHandle StreamCall::handle() const noexcept { return connection_->handle_within(); }
 
 }  // namespace detail

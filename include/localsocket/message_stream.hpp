@@ -3,6 +3,7 @@
 
 #include <localsocket/buffers.hpp>
 #include <localsocket/byte_window.hpp>
+#include <localsocket/owned_handle.hpp>
 #include <localsocket/platform.hpp>
 #include <localsocket/stream.hpp>
 #include <localsocket/wait.hpp>
@@ -48,6 +49,9 @@ struct MessageOptions {
   std::size_t max_size = 16 * 1024 * 1024;
   /// Unset: Framing::varint.
   std::optional<Framing> framing = {};
+  /// Messages may carry handles. At both ends alike, and only between these: it is a format of our own, so a framing
+  /// that is asked for as well makes each call give invalid_argument.
+  bool handles = false;
 };
 
 /// A connection that carries messages. Move-only; the destructor closes the stream.
@@ -67,6 +71,21 @@ struct MessageOptions {
 /// listener's; pipes: 2^30 bytes). A send of more than the pipe's buffer that is interrupted closes the stream, because
 /// the peer may have had a part. A message of any size is read when there is memory for it, up to max_size; the peer's
 /// end is told after all that it sent.
+///
+/// **Handles.** With MessageOptions::handles at both ends up to most_handles descriptors or HANDLEs of any kind travel
+/// with a message: send(message, handles) there, receive() and take_handles() here. The sender keeps its own, and may
+/// close them at once. Each end tells the other that it can, when it is constructed; the first send with handles waits
+/// for the peer to have done so, and gives operation_not_supported, with nothing sent, when it is none of these. So
+/// does every call on packets or a connection of one direction, and a MessageBatch. Nobody but a peer that the
+/// connection's own user runs can send handles (Windows), and what it sends is not checked: it may be a handle of
+/// anything. What is not a whole message with as many handles as it says is malformed_message, and all of them are
+/// closed. A wait set reports such a stream as readable for a part of a message, too.
+///
+/// Windows: the receiver takes them out of the sender's process, and the system must let it: for another user, a higher
+/// integrity level or another session it does not, and take_handles() gives permission_denied. Until the receiver has
+/// taken them the sender's MessageStream must stay open. The receiver tells so in its next receive(); while
+/// most_handles are under way send() waits for that, and gives operation_would_block when a message of the peer is in
+/// front of it, which has to be received first.
 ///
 /// **Threads.** Any number of threads may send and flush while one receives. The messages of several senders
 /// never interleave; while one writes the others wait, as long as their Wait and the stream's write time-out let them.
@@ -109,6 +128,17 @@ class LOCALSOCKET_EXPORT MessageStream {
   bool send(const WriteBuffers& message, const Wait& wait, std::error_code& ec);
   bool send(const WriteBuffers& message, std::error_code& ec) { return send(message, Wait(), ec); }
 
+  /// How many handles one message can carry.
+  static constexpr std::size_t most_handles = 64;
+
+  /// The same with handles, which stay the caller's and are not needed any more when it returns. Errors: as above, and
+  /// operation_not_supported (not MessageOptions::handles, or not the peer's), invalid_argument (more than
+  /// most_handles), Errc::closed (also: one of them is not open), too_many_files_open; nothing was sent with these.
+  bool send(const WriteBuffers& message, std::span<const NativeHandle> handles, const Wait& wait, std::error_code& ec);
+  bool send(const WriteBuffers& message, std::span<const NativeHandle> handles, std::error_code& ec) {
+    return send(message, handles, Wait(), ec);
+  }
+
   /// Writes the rest of an interrupted message, if there is one.
   void flush(const Wait& wait, std::error_code& ec);
   void flush(std::error_code& ec) { flush(Wait(), ec); }
@@ -143,6 +173,11 @@ class LOCALSOCKET_EXPORT MessageStream {
   std::optional<std::size_t> receive(const ReadBuffers& to, const Wait& wait, std::error_code& ec);
   std::optional<std::size_t> receive(const ReadBuffers& to, std::error_code& ec) { return receive(to, Wait(), ec); }
 
+  /// The handles that came with the message that was received last, in their order; the caller's from then on. Those
+  /// that are not taken before the next receive are closed. For the thread that receives. Errors: permission_denied
+  /// (Windows: see the class; there is none), Errc::closed.
+  std::vector<OwnedHandle> take_handles(std::error_code& ec);
+
   /// The size in bytes of the message that the next receive gives; waits for its length alone, or for its end where
   /// that tells the length. Ends and fails as receive.
   std::optional<std::size_t> next_size(const Wait& wait, std::error_code& ec);
@@ -151,7 +186,9 @@ class LOCALSOCKET_EXPORT MessageStream {
 #if LOCALSOCKET_HAS_EXCEPTIONS
   // The same calls, which throw std::system_error for the error.
   void send(const WriteBuffers& message, const Wait& wait = {});
+  void send(const WriteBuffers& message, std::span<const NativeHandle> handles, const Wait& wait = {});
   void flush(const Wait& wait = {});
+  std::vector<OwnedHandle> take_handles();
   std::optional<std::span<const std::byte>> receive(const Wait& wait = {}) {
     if (std::span<const std::byte> message; take_small(message, wait)) return message;
     return receive_any(wait);
@@ -178,7 +215,7 @@ class LOCALSOCKET_EXPORT MessageStream {
   const LocalStream& stream() const noexcept;
 
   /// Takes it apart, with every byte that is under way in either direction. No call may be running; after it every call
-  /// gives Errc::closed.
+  /// gives Errc::closed. With MessageOptions::handles what is under way is lost, and all handles are closed.
   Parts release();
 
  private:

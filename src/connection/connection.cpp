@@ -116,6 +116,16 @@ std::size_t Connection::write_all_within(const WriteBuffers& from, Call& call, s
   });
 }
 
+std::size_t Connection::read_with_handles_within(const ReadBuffers& to, std::vector<OwnedHandle>& handles, Call& call,
+                                                 std::error_code& ec) {
+  return step(Operation::read, reading_, ec, [&] { return native_.read_with_handles(to, handles, call, ec); });
+}
+
+std::size_t Connection::write_with_handles_within(const WriteBuffers& from, std::span<const NativeHandle> handles,
+                                                  Call& call, std::error_code& ec) {
+  return step(Operation::write, writing_, ec, [&] { return native_.write_with_handles(from, handles, call, ec); });
+}
+
 PacketPart Connection::receive_packet_within(std::span<std::byte> to, Call& call, std::error_code& ec) {
   const PacketPart part = native_.receive_packet(to, call, ec);
   if (part.is_end && reading_.is_closed()) ec = error(Operation::read, Errc::closed);

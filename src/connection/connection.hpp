@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <system_error>
+#include <vector>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
@@ -52,6 +53,10 @@ class Connection {
   std::size_t write_all_within(const WriteBuffers& from, Call& call, std::error_code& ec);
   PacketPart receive_packet_within(std::span<std::byte> to, Call& call, std::error_code& ec);
   PacketFate send_packet_within(std::span<const std::byte> message, Call& call, std::error_code& ec);
+  std::size_t read_with_handles_within(const ReadBuffers& to, std::vector<OwnedHandle>& handles, Call& call,
+                                       std::error_code& ec);
+  std::size_t write_with_handles_within(const WriteBuffers& from, std::span<const NativeHandle> handles, Call& call,
+                                        std::error_code& ec);
   NativeHandle handle_within() const noexcept { return native_.handle(); }
   /// After each call, which is in the gate no more.
   void leave(const Gate& gate) noexcept {

@@ -10,6 +10,7 @@
 
 #include "errors.hpp"
 #include "gate.hpp"
+#include "handle_passing.hpp"
 #include "packet.hpp"
 
 #include <atomic>
@@ -49,6 +50,11 @@ class StreamCall {
   // What the backend says of them; of a stream of packets.
   PacketPart receive_packet(std::span<std::byte> to, std::error_code& ec);
   PacketFate send_packet(std::span<const std::byte> message, std::error_code& ec);
+
+  // What the backend says of them; of a stream of bytes. Each is one step.
+  std::size_t read_with_handles(const ReadBuffers& to, std::vector<OwnedHandle>& handles, std::error_code& ec);
+  std::size_t write_with_handles(const WriteBuffers& from, std::span<const NativeHandle> handles, std::error_code& ec);
+  void take_from_peer(std::span<const std::uint64_t> numbers, std::vector<OwnedHandle>& handles, std::error_code& ec);
 
   /// The stream's, which stays open until the call ends.
   NativeHandle handle() const noexcept;

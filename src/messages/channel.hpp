@@ -18,19 +18,28 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail {
 class MessageChannel final : public ReadAhead {
  public:
   MessageChannel(Type type, const MessageStream::Parts& parts, const MessageOptions& options)
-      : format{type, options.framing.value_or(Framing::varint)},
-        refusal(type == Type::packets && options.framing ? error(Operation::other, std::errc::invalid_argument)
-                                                         : std::error_code()),
+      : format{type, options.handles ? with_handles : options.framing.value_or(Framing::varint)},
+        refusal(refusal_of(type, options)),
         reader(format, options.max_size, parts.unread),
-        writer(format, options.max_size, parts.unsent) {}
+        writer(format, options.max_size, parts.unsent) {
+    if (options.handles) reader.carry(std::make_unique<IncomingHandles>(kept));
+  }
+
+  static std::error_code refusal_of(Type type, const MessageOptions& options) noexcept {
+    const bool has_two_formats = options.framing && (type == Type::packets || options.handles);
+    if (has_two_formats) return error(Operation::other, std::errc::invalid_argument);
+    if (options.handles && type == Type::packets) return error(Operation::other, std::errc::operation_not_supported);
+    return {};
+  }
 
   bool can_receive() noexcept override { return reader.can_receive(); }
-  bool reads_ahead() const noexcept override { return format.type == Type::stream; }
+  bool reads_ahead() const noexcept override { return format.type == Type::stream && !format.has_handles(); }
   std::span<std::byte> space() override { return reader.space(); }
   void commit(std::size_t count) noexcept override { reader.commit(count); }
 
   Format format;
   std::error_code refusal;  // of what the options ask for, to every call
+  KeptHandles kept;
   MessageReader reader;
   MessageWriter writer;
 };

@@ -39,6 +39,30 @@ std::size_t encode_u32(std::size_t size, bool lowest_first, Header& header) noex
   return u32_size;
 }
 
+// Messages that may carry handles.
+
+Frame decode_with_handles(Bytes bytes, std::size_t max_size) noexcept {
+  if (bytes.size() < size_of_handles_header) return incomplete;
+  const auto kind = static_cast<FrameKind>(bytes[0]);
+  const auto count = std::to_integer<unsigned char>(bytes[1]);
+  Frame frame = decode_u32(bytes.subspan(2), true, kind == FrameKind::message ? max_size : 0);
+  if (kind > FrameKind::acknowledgement || count > most_handles) return malformed;
+  if (frame.state != Frame::State::found) return kind == FrameKind::message ? frame : malformed;
+  frame.kind = kind;
+  frame.handles = count;
+  frame.header_size = size_of_handles_header + (kind == FrameKind::message ? count * size_of_handle() : 0);
+  return frame.header_size <= bytes.size() ? frame : incomplete;
+}
+
+std::size_t encode_before_handles(std::size_t size, FrameKind kind, std::size_t handles, std::byte* to) noexcept {
+  Header sizes;
+  encode_u32(size, true, sizes);
+  to[0] = static_cast<std::byte>(kind);
+  to[1] = static_cast<std::byte>(handles);
+  std::copy_n(sizes.begin(), u32_size, to + 2);
+  return size_of_handles_header;
+}
+
 // Messages that end with a byte.
 
 Frame decode_delimited(std::string_view text, char delimiter, std::size_t max_size, std::size_t& scanned) noexcept {
@@ -123,7 +147,44 @@ std::size_t encode_fields(std::size_t size, Header& header) noexcept {
 
 }  // namespace
 
+// A varint would have ten bytes at most, and not such a tenth.
+Bytes greeting() noexcept {
+  static constexpr std::byte f{0xff};
+  static constexpr std::array<std::byte, greeting_size> bytes{f,           f, f, f, f, f, f, f, f, f, std::byte{'h'},
+                                                              std::byte{1}};
+  return bytes;
+}
+
+std::vector<std::uint64_t> numbers_in(Bytes frame, std::size_t count) {
+  std::vector<std::uint64_t> numbers(count);
+  Bytes from = frame.subspan(size_of_handles_header);
+  for (std::uint64_t& number : numbers) {
+    for (unsigned i = 0; i < 8; ++i) number |= std::to_integer<std::uint64_t>(from[i]) << (8 * i);
+    from = from.subspan(8);
+  }
+  return numbers;
+}
+
+std::vector<std::byte> header_with_handles(std::size_t size, std::span<const NativeHandle> handles) {
+  std::vector<std::byte> header(size_of_handles_header + handles.size() * size_of_handle());
+  std::byte* to = header.data();
+  to += encode_before_handles(size, FrameKind::message, handles.size(), to);
+  if (!handles_are_numbers()) return header;
+  for (const NativeHandle handle : handles) {
+    const std::uint64_t number = number_of(handle);
+    for (unsigned i = 0; i < 8; ++i) *to++ = static_cast<std::byte>(number >> (8 * i));
+  }
+  return header;
+}
+
+std::array<std::byte, size_of_handles_header> acknowledgement_of(std::size_t count) noexcept {
+  std::array<std::byte, size_of_handles_header> bytes{};
+  encode_before_handles(0, FrameKind::acknowledgement, count, bytes.data());
+  return bytes;
+}
+
 Frame decode_other(Framing framing, Bytes bytes, std::size_t max_size, std::size_t& scanned) noexcept {
+  if (framing == with_handles) return decode_with_handles(bytes, max_size);
   switch (framing) {
     case Framing::u32_le:
     case Framing::u32_be:
@@ -141,6 +202,7 @@ Frame decode_other(Framing framing, Bytes bytes, std::size_t max_size, std::size
 }
 
 std::size_t encode_other_header(Framing framing, std::size_t size, Header& header) noexcept {
+  if (framing == with_handles) return encode_before_handles(size, FrameKind::message, 0, header.data());
   switch (framing) {
     case Framing::u32_le:
     case Framing::u32_be:

@@ -7,10 +7,13 @@
 #include <localsocket/message_stream.hpp>
 #include <localsocket/options.hpp>
 
+#include "core/handle_passing.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
@@ -68,10 +71,35 @@ inline Length decode_length(Bytes bytes) noexcept {
   return {Length::State::incomplete};
 }
 
+/// Our own, of messages that may carry handles: a byte for the kind, one for the number of handles, the size in four
+/// bytes, the lowest first; the handles, where they are numbers, in eight bytes each; and the payload.
+inline constexpr Framing with_handles = static_cast<Framing>(64);
+
+enum class FrameKind : unsigned char {
+  message,
+  acknowledgement,  // of that many handles, the oldest first; nothing else
+};
+
+/// What either end says before anything else in that framing. To any other framing it is a mistake, or more than fits.
+inline constexpr std::size_t greeting_size = 12;
+Bytes greeting() noexcept;
+
+/// Bytes that a handle takes in a frame.
+inline std::size_t size_of_handle() noexcept { return handles_are_numbers() ? 8 : 0; }
+inline constexpr std::size_t size_of_handles_header = 6;
+
+/// The numbers between the header of a frame and its payload.
+std::vector<std::uint64_t> numbers_in(Bytes frame, std::size_t count);
+/// What comes before a payload.
+std::vector<std::byte> header_with_handles(std::size_t size, std::span<const NativeHandle> handles);
+std::array<std::byte, size_of_handles_header> acknowledgement_of(std::size_t count) noexcept;
+
 /// What a MessageStream carries its messages in: a framing if that is a stream of bytes.
 struct Format {
   Type type;
   Framing framing;
+
+  bool has_handles() const noexcept { return framing == with_handles; }
 
   /// Whether one byte before it is all that a small message has around it.
   bool has_small_headers() const noexcept { return type == Type::stream && framing == Framing::varint; }
@@ -91,6 +119,8 @@ struct Frame {
   unsigned char trailer_size = 0;
   std::size_t header_size = 0;
   std::size_t size = 0;
+  FrameKind kind = FrameKind::message;
+  unsigned char handles = 0;
 
   std::size_t total() const noexcept { return header_size + size + trailer_size; }
 };
@@ -142,7 +172,8 @@ bool is_kept_whole(Framing framing, const WriteBuffers& payload) noexcept;
 
 /// The largest payload whose length can be written.
 constexpr std::uint64_t largest_size(Framing framing) noexcept {
-  return framing == Framing::u32_le || framing == Framing::u32_be ? UINT32_MAX : UINT64_MAX;
+  const bool has_four_bytes = framing == Framing::u32_le || framing == Framing::u32_be || framing == with_handles;
+  return has_four_bytes ? UINT32_MAX : UINT64_MAX;
 }
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

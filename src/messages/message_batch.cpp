@@ -42,6 +42,10 @@ MessageBatch::~MessageBatch() = default;
 
 bool MessageBatch::add_any(const WriteBuffers& buffers, const Wait& wait, std::error_code& ec) {
   return detail::with_channel(messages_->channel_, ec, [&](detail::MessageChannel& c) {
+    if (c.format.has_handles()) {
+      ec = detail::error(detail::Operation::write, std::errc::operation_not_supported);
+      return false;
+    }
     if (c.format.type == Type::packets) return messages_->send(buffers, wait, ec);  // each is a write of its own
     const detail::Message message(c.format.framing, buffers);
     if (!c.writer.accepts(message, ec)) return false;

@@ -5,6 +5,7 @@
 #include "core/stream_call.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace localsocket::inline LOCALSOCKET_ABI {
@@ -15,11 +16,36 @@ using Bytes = std::span<const std::byte>;
 using detail::or_raise_of;
 using detail::with_channel;
 
+/// What has come is acknowledged before the next receive at the latest, or else the peer could wait for that.
+template <class Receive>
+auto receive_with_handles(LocalStream& stream, detail::MessageChannel& channel, const Wait& wait, std::error_code& ec,
+                          Receive receive) {
+  detail::IncomingHandles& handles = channel.reader.handles();
+  handles.received.clear();
+  handles.received_error.clear();
+  channel.writer.greet(stream, wait, ec);
+  if (!ec) channel.writer.acknowledge(stream, handles.unacknowledged, wait, ec);
+  if (ec == std::errc::broken_pipe) ec.clear();  // what it has sent before is still to be read
+  if (ec) return decltype(receive())();
+  auto received = receive();
+  if (!received) return received;
+  handles.received = std::exchange(handles.next, {});
+  handles.received_error = std::exchange(handles.next_error, {});
+  try {
+    std::error_code later;
+    channel.writer.acknowledge(stream, handles.unacknowledged, Wait(Wait::Clock::duration::zero()), later);
+  } catch (const std::bad_alloc&) {  // the message is not lost for that
+  }
+  return received;
+}
+
 template <class... To>
 auto receive_from(LocalStream& stream, const detail::ChannelPointer& channel, const Wait& wait, std::error_code& ec,
                   To&... to) {
-  return with_channel(channel, ec,
-                      [&](detail::MessageChannel& c) { return c.reader.receive(stream, to..., wait, ec); });
+  return with_channel(channel, ec, [&](detail::MessageChannel& c) {
+    const auto receive = [&] { return c.reader.receive(stream, to..., wait, ec); };
+    return c.format.has_handles() ? receive_with_handles(stream, c, wait, ec, receive) : receive();
+  });
 }
 
 constexpr std::string_view receiving = "receive a message from";
@@ -43,7 +69,16 @@ MessageStream::MessageStream(Parts parts, const MessageOptions& options)
       read_ahead_(channel_->format.has_small_headers() ? &channel_->reader.read_ahead() : nullptr),
       may_refuse_(detail::StreamCall::may_refuse_reads(stream_)),
       refusing_(stream_.connection_.get()),
-      largest_small_(std::min<std::size_t>(channel_->writer.max_size(), 0x7f)) {}
+      largest_small_(std::min<std::size_t>(channel_->writer.max_size(), 0x7f)) {
+  if (!options.handles || channel_->refusal) return;
+  std::error_code ec;
+  for (const detail::Operation way : {detail::Operation::read, detail::Operation::write}) {
+    detail::StreamCall::may_begin(stream_, way, Wait(), ec);
+    if (ec == std::errc::operation_not_supported) channel_->refusal = ec;  // a connection of one direction
+  }
+  const Wait at_once(Wait::Clock::duration::zero());
+  if (!channel_->refusal) channel_->writer.greet(stream_, at_once, ec);  // or else the first call does
+}
 
 MessageStream& MessageStream::operator=(MessageStream&& other) noexcept {
   if (this != &other) {
@@ -60,8 +95,27 @@ MessageStream& MessageStream::operator=(MessageStream&& other) noexcept {
 // Sending.
 
 bool MessageStream::send(const WriteBuffers& message, const Wait& wait, std::error_code& ec) {
-  return with_channel(channel_, ec,
-                      [&](detail::MessageChannel& c) { return c.writer.send(stream_, message, wait, ec); });
+  return with_channel(channel_, ec, [&](detail::MessageChannel& c) {
+    if (c.format.has_handles()) c.writer.greet(stream_, wait, ec);
+    return !ec && c.writer.send(stream_, message, wait, ec);
+  });
+}
+
+bool MessageStream::send(const WriteBuffers& message, std::span<const NativeHandle> handles, const Wait& wait,
+                         std::error_code& ec) {
+  if (handles.empty()) return send(message, wait, ec);
+  return with_channel(channel_, ec, [&](detail::MessageChannel& c) {
+    if (!c.format.has_handles()) ec = detail::error(detail::Operation::write, std::errc::operation_not_supported);
+    if (handles.size() > most_handles) ec = detail::error(detail::Operation::other, std::errc::invalid_argument);
+    if (!ec) c.writer.greet(stream_, wait, ec);
+    if (!ec) c.reader.await_greeting(stream_, wait, ec);
+    if (!ec) c.reader.await_acknowledgement(stream_, most_handles - handles.size(), wait, ec);
+    return !ec && c.writer.send(stream_, message, handles, c.kept, wait, ec);
+  });
+}
+
+void MessageStream::send(const WriteBuffers& message, std::span<const NativeHandle> handles, const Wait& wait) {
+  or_raise_of(detail::sending, stream_, [&](std::error_code& ec) { return send(message, handles, wait, ec); });
 }
 
 void MessageStream::send(const WriteBuffers& message, const Wait& wait) {
@@ -120,6 +174,18 @@ std::optional<std::size_t> MessageStream::next_size(const Wait& wait) {
   return or_raise_of(receiving, stream_, [&](std::error_code& ec) { return next_size(wait, ec); });
 }
 
+std::vector<OwnedHandle> MessageStream::take_handles(std::error_code& ec) {
+  return with_channel(channel_, ec, [&](detail::MessageChannel& c) {
+    if (!c.format.has_handles()) return std::vector<OwnedHandle>();
+    ec = c.reader.handles().received_error;
+    return std::exchange(c.reader.handles().received, {});
+  });
+}
+
+std::vector<OwnedHandle> MessageStream::take_handles() {
+  return or_raise_of(receiving, stream_, [&](std::error_code& ec) { return take_handles(ec); });
+}
+
 bool MessageStream::has_message() const noexcept { return channel_ && channel_->reader.has_message(); }
 
 // Ending.
@@ -134,7 +200,7 @@ const LocalStream& MessageStream::stream() const noexcept { return stream_; }
 
 MessageStream::Parts MessageStream::release() {
   Parts parts;
-  if (channel_) {
+  if (channel_ && !channel_->format.has_handles()) {
     const Bytes unsent = channel_->writer.unsent();
     parts.unread = channel_->reader.unread();
     parts.unsent.assign(unsent.begin(), unsent.end());

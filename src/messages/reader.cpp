@@ -2,12 +2,14 @@
 
 #include "core/errors.hpp"
 #include "core/stream_call.hpp"
+#include "writer.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 namespace {
@@ -35,21 +37,54 @@ void scatter(Bytes from, const ReadBuffers& to) noexcept {
 
 }  // namespace
 
+/// Holds the lock of what has handles, if nobody else does; there is none to hold without handles.
+class TriedLock {
+ public:
+  explicit TriedLock(IncomingHandles* handles) noexcept
+      : handles_(handles), is_locked_(handles == nullptr || handles->mutex.try_lock_now()) {}
+  TriedLock(const TriedLock&) = delete;
+  TriedLock& operator=(const TriedLock&) = delete;
+  ~TriedLock() {
+    if (handles_ != nullptr && is_locked_) handles_->mutex.unlock();
+  }
+  explicit operator bool() const noexcept { return is_locked_; }
+
+ private:
+  IncomingHandles* handles_;
+  bool is_locked_;
+};
+
 /// The reads of one receive, which are one call. It begins with the first of them: until then nothing has waited.
 class Reading {
  public:
-  Reading(LocalStream& stream, const Wait& wait, std::error_code& ec) noexcept
-      : stream_(stream), wait_(wait), may_begin_(StreamCall::may_begin(stream, Operation::read, wait, ec)) {}
+  /// With handles, of which senders read as well, it holds their lock.
+  Reading(LocalStream& stream, IncomingHandles* handles, const Wait& wait, std::error_code& ec)
+      : stream_(stream),
+        handles_(handles),
+        wait_(wait),
+        may_begin_(StreamCall::may_begin(stream, Operation::read, wait, ec)) {
+    if (handles_ == nullptr || !may_begin_) return;
+    begin(Type::stream, ec);
+    if (!ec) lock_.emplace(handles_->mutex, call_->call(), ec);
+    may_begin_ = !ec;
+  }
 
   /// False: what came before the call ends it, also when the message is here already.
   bool may_begin() const noexcept { return may_begin_; }
 
   LocalStream& stream() noexcept { return stream_; }
 
+  /// Of a sender, in its own call and with its own lock.
+  Reading(StreamCall& call, LocalStream& stream, IncomingHandles& handles, const Wait& wait) noexcept
+      : stream_(stream), handles_(&handles), wait_(wait), may_begin_(true), other_call_(&call) {}
+
   std::size_t some(const ReadBuffers& to, std::error_code& ec) {
+    if (handles_ != nullptr) return with_handles(to, ec);
     begin(Type::stream, ec);
     return ec ? 0 : call_->read_some(to, ec);
   }
+
+  StreamCall& call() noexcept { return other_call_ != nullptr ? *other_call_ : *call_; }
 
   PacketPart packet(std::span<std::byte> to, std::error_code& ec) {
     begin(Type::packets, ec);
@@ -61,11 +96,171 @@ class Reading {
     if (!call_) call_.emplace(stream_, Operation::read, wait_, ec, type);
   }
 
+  /// Handles in order, each with the bytes that they came with.
+  std::size_t with_handles(const ReadBuffers& to, std::error_code& ec) {
+    handles_->waiting.reserve(handles_->waiting.size() + 1);  // nothing may fail once they are ours
+    ArrivedHandles arrived;
+    arrived.begin = handles_->arrived;
+    const std::size_t count = call().read_with_handles(to, arrived.handles, ec);
+    handles_->arrived += count;
+    arrived.end = handles_->arrived;
+    // A message that is not here whole has had its own: what comes with nothing but its bytes is too much.
+    const bool is_too_much = !arrived.handles.empty() && arrived.end <= handles_->message_end;
+    if (ec == Errc::malformed_message || is_too_much) {
+      handles_->fail(Errc::malformed_message);
+      ec = handles_->failure;
+      return 0;
+    }
+    if (!arrived.handles.empty()) handles_->waiting.push_back(std::move(arrived));
+    return count;
+  }
+
   LocalStream& stream_;
+  IncomingHandles* handles_;
   const Wait& wait_;
   bool may_begin_;
+  StreamCall* other_call_ = nullptr;
   std::optional<StreamCall> call_;
+  std::optional<WriterLock> lock_;
 };
+
+/// A peer that does not speak the format is found by its first byte that is wrong.
+bool MessageReader::read_greeting(Reading& reading, std::error_code& ec) {
+  IncomingHandles& in = *handles_;
+  while (!in.failure && in.greeted < greeting_size) {
+    std::array<std::byte, greeting_size> bytes;
+    const auto to = std::span(bytes).first(greeting_size - in.greeted);
+    const std::size_t count = reading.some(to, ec);
+    if (count == 0) return false;
+    const bool is_right = std::equal(to.begin(), to.begin() + static_cast<std::ptrdiff_t>(count),
+                                     greeting().begin() + static_cast<std::ptrdiff_t>(in.greeted));
+    in.greeted += count;
+    if (!is_right || !in.waiting.empty()) in.fail(std::errc::operation_not_supported);
+  }
+  ec = in.failure;
+  if (!ec && !in.is_greeted.exchange(true)) in.mutex.wake_all();
+  return !ec;
+}
+
+bool MessageReader::take_acknowledgement(const Frame& frame) noexcept {
+  IncomingHandles& in = *handles_;
+  if (!in.kept.acknowledge(frame.handles)) in.fail(Errc::malformed_message);
+  in.mutex.wake_all();
+  return !in.failure;
+}
+
+/// For a sender, which leaves the queue as it is: somebody may still use the message that was received last.
+bool MessageReader::read_acknowledgement(Reading& reading, std::error_code& ec) {
+  IncomingHandles& in = *handles_;
+  if (in.failure) {
+    ec = in.failure;
+  } else if (!queue_.empty() || in.begun_size == in.begun.size()) {
+    ec = error(Operation::write, std::errc::operation_would_block);  // a message is in front of it
+  }
+  if (ec) return false;
+  const std::size_t count = reading.some(std::span(in.begun).subspan(in.begun_size), ec);
+  in.begun_size += count;
+  if (count == 0) return false;
+  std::size_t scanned = 0;
+  const Frame frame = detail::decode(with_handles, Bytes(in.begun).first(in.begun_size), max_size_, scanned);
+  if (frame.state != Frame::State::found || frame.kind != FrameKind::acknowledgement) return true;
+  in.begun_size = 0;
+  if (!take_acknowledgement(frame)) ec = in.failure;
+  return !ec;
+}
+
+template <class IsMet>
+void MessageReader::await(LocalStream& stream, const Wait& wait, std::error_code& ec, IsMet is_met) {
+  while (!ec && !is_met()) {
+    StreamCall call(stream, Operation::read, wait, ec);
+    if (ec || !handles_->mutex.lock_unless(is_met, call.call(), ec)) continue;
+    const WriterLock lock(handles_->mutex);
+    Reading reading(call, stream, *handles_, wait);
+    while (!ec && !is_met()) {
+      const bool goes_on = handles_->is_greeted ? read_acknowledgement(reading, ec) : read_greeting(reading, ec);
+      if (!goes_on && !ec) ec = error(Operation::write, std::errc::broken_pipe);
+    }
+  }
+}
+
+void MessageReader::await_greeting(LocalStream& stream, const Wait& wait, std::error_code& ec) {
+  await(stream, wait, ec, [this] { return handles_->is_greeted.load(); });
+}
+
+void MessageReader::await_acknowledgement(LocalStream& stream, std::size_t most_kept, const Wait& wait,
+                                          std::error_code& ec) {
+  await(stream, wait, ec, [&] { return handles_->kept.size() <= most_kept; });
+}
+
+/// Those that came with the bytes that the frame begins in. False: others have come, or none.
+bool MessageReader::claim_arrived(const Frame& frame, std::uint64_t at) {
+  IncomingHandles& in = *handles_;
+  const bool is_one_left = !in.waiting.empty() && in.waiting.front().end <= at;
+  if (is_one_left || frame.handles == 0) return !is_one_left;
+  if (in.waiting.empty()) return false;
+  ArrivedHandles& first = in.waiting.front();
+  if (first.begin > at || first.handles.size() != frame.handles) return false;
+  in.next = std::move(first.handles);
+  in.waiting.erase(in.waiting.begin());
+  return true;
+}
+
+/// Has the handles of the frame that is first in the queue, once, whatever ends the calls that read it.
+bool MessageReader::claim(Reading& reading, const Frame& frame, std::error_code& ec) {
+  IncomingHandles& in = *handles_;
+  const std::uint64_t at = in.arrived - queue_.size();
+  if (in.claimed_at == at) return true;
+  in.next.clear();
+  in.next_error.clear();
+  bool is_good = true;
+  if (handles_are_numbers()) {
+    if (frame.handles != 0) reading.call().take_from_peer(numbers_in(queue_.bytes(), frame.handles), in.next, ec);
+    if (ec == std::errc::permission_denied) in.next_error = std::exchange(ec, {});
+    is_good = ec != Errc::malformed_message;
+    if (ec && is_good) return false;  // something was lacking: the message stays
+  } else {
+    is_good = claim_arrived(frame, at);
+  }
+  if (!is_good) {
+    in.fail(Errc::malformed_message);
+    ec = in.failure;
+    return false;
+  }
+  in.claimed_at = at;
+  in.message_end = at + frame.total();
+  if (handles_need_acknowledgement()) in.unacknowledged += frame.handles;
+  return true;
+}
+
+std::optional<Frame> MessageReader::next_with_handles(Reading& reading, std::error_code& ec) {
+  IncomingHandles& in = *handles_;
+  if (!reading.may_begin() || !read_greeting(reading, ec)) return std::nullopt;
+  if (in.begun_size != 0) {
+    queue_.reserve(read_ahead_size);
+    queue_.append(Bytes(in.begun).first(std::exchange(in.begun_size, 0)));
+  }
+  while (!in.failure) {
+    const Frame frame = decode();
+    switch (frame.state) {
+      case Frame::State::found:
+        if (frame.kind == FrameKind::message) return claim(reading, frame, ec) ? std::optional(frame) : std::nullopt;
+        queue_.consume(frame.total());
+        take_acknowledgement(frame);
+        break;
+      case Frame::State::incomplete:
+        make_space();
+        if (!read_ahead(reading, ec)) return std::nullopt;
+        break;
+      case Frame::State::too_large:
+        in.fail(Errc::message_too_large);
+        break;
+      case Frame::State::malformed:
+        in.fail(Errc::malformed_message);
+    }
+  }
+  ec = in.failure;
+  return std::nullopt;
+}
 
 MessageReader::MessageReader(const Format& format, std::size_t max_size, Bytes unread)
     // So that the size of a header and of a message can be added.
@@ -94,6 +289,8 @@ std::vector<std::byte> MessageReader::unread() const {
 }
 
 bool MessageReader::has_message() noexcept {
+  const TriedLock lock(handles_.get());
+  if (!lock) return false;  // a sender looks for what is for it
   if (format_.type == Type::packets) return has_packet();
   const Frame frame = decode();
   return frame.state == Frame::State::found && frame.total() <= queue_.size();
@@ -107,6 +304,9 @@ void MessageReader::make_space() {
 }
 
 bool MessageReader::can_receive() noexcept {
+  const TriedLock lock(handles_.get());
+  if (!lock) return false;
+  if (handles_ && handles_->failure) return true;
   if (format_.type == Type::packets) return packet_size_.has_value();
   const Frame frame = decode();
   const bool is_incomplete =
@@ -157,6 +357,7 @@ std::optional<Frame> MessageReader::next_packet(Reading& reading, std::error_cod
 
 std::optional<Frame> MessageReader::next(Reading& reading, std::error_code& ec) {
   if (format_.type == Type::packets) return next_packet(reading, ec);
+  if (handles_) return next_with_handles(reading, ec);
   while (reading.may_begin()) {
     const Frame frame = decode();
     if (frame.state == Frame::State::found) [[likely]] {
@@ -189,7 +390,7 @@ bool MessageReader::is_direct(const Frame& frame) const noexcept {
 }
 
 std::optional<Bytes> MessageReader::receive(LocalStream& stream, const Wait& wait, std::error_code& ec) {
-  Reading reading(stream, wait, ec);
+  Reading reading(stream, handles_.get(), wait, ec);
   const auto frame = next(reading, ec);
   if (!frame || !complete(reading, *frame, ec)) return std::nullopt;
   return take(*frame);
@@ -197,7 +398,7 @@ std::optional<Bytes> MessageReader::receive(LocalStream& stream, const Wait& wai
 
 std::optional<std::size_t> MessageReader::receive(LocalStream& stream, const ReadBuffers& to, const Wait& wait,
                                                   std::error_code& ec) {
-  Reading reading(stream, wait, ec);
+  Reading reading(stream, handles_.get(), wait, ec);
   const auto frame = next(reading, ec);
   if (!frame) return std::nullopt;
   if (frame->size > to.total_size()) {
@@ -217,7 +418,7 @@ std::optional<std::size_t> MessageReader::receive(LocalStream& stream, const Rea
 template <class Container>
 bool MessageReader::receive_growing(LocalStream& stream, Container& message, const Wait& wait, std::error_code& ec) {
   message.clear();
-  Reading reading(stream, wait, ec);
+  Reading reading(stream, handles_.get(), wait, ec);
   const auto frame = next(reading, ec);
   if (!frame) return false;
   if (is_direct(*frame)) {
@@ -292,7 +493,7 @@ bool MessageReader::receive_directly(Reading& reading, const Frame& frame, Grow 
 }
 
 std::optional<std::size_t> MessageReader::next_size(LocalStream& stream, const Wait& wait, std::error_code& ec) {
-  Reading reading(stream, wait, ec);
+  Reading reading(stream, handles_.get(), wait, ec);
   const auto frame = next(reading, ec);
   return frame ? std::optional(frame->size) : std::nullopt;
 }

@@ -6,12 +6,20 @@
 // which grows then. Where only its end tells how large it is, the queue grows until that is in it.
 #pragma once
 
+#include <localsocket/owned_handle.hpp>
 #include <localsocket/stream.hpp>
+
+#include "core/errors.hpp"
 
 #include "byte_queue.hpp"
 #include "frame.hpp"
+#include "writer_mutex.hpp"
 
+#include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +29,39 @@
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 class Reading;
+class KeptHandles;
+
+/// The handles of messages, of the framing that has them. They arrive with bytes that are read ahead, and must match
+/// the frames: whatever has come with bytes in which no frame with so many begins is a mistake.
+struct IncomingHandles {
+  explicit IncomingHandles(KeptHandles& sent) noexcept : kept(sent) {}
+
+  /// For good: nothing is kept of what has come.
+  template <class Condition>
+  void fail(Condition why) noexcept {
+    failure = error(Operation::read, why);
+    waiting.clear();
+    next.clear();
+  }
+
+  KeptHandles& kept;        // which the peer acknowledges
+  WriterMutex mutex;        // senders read, too: for the peer's greeting and acknowledgements
+  std::error_code failure;  // for good
+  std::atomic<bool> is_greeted{false};
+  std::size_t greeted = 0;  // bytes of it that have come and are right
+  // What a sender has read of the next frame, while the queue was empty.
+  std::array<std::byte, size_of_handles_header> begun{};
+  std::size_t begun_size = 0;
+  std::uint64_t arrived = 0;  // bytes in all
+  std::vector<ArrivedHandles> waiting;
+  std::uint64_t claimed_at = UINT64_MAX;  // where the message begins that `next` belongs to
+  std::uint64_t message_end = 0;          // and where it ends
+  std::vector<OwnedHandle> next;
+  std::error_code next_error;
+  std::vector<OwnedHandle> received;  // of the message that was received last
+  std::error_code received_error;
+  std::atomic<std::size_t> unacknowledged{0};
+};
 
 class MessageReader {
  public:
@@ -38,6 +79,14 @@ class MessageReader {
 
   bool has_message() noexcept;
 
+  // Of the framing with handles.
+  void carry(std::unique_ptr<IncomingHandles> handles) noexcept { handles_ = std::move(handles); }
+  IncomingHandles& handles() noexcept { return *handles_; }
+  // Before a send: these read what the peer has to say. Whoever receives may do so, too.
+  void await_greeting(LocalStream& stream, const Wait& wait, std::error_code& ec);
+  /// Until at most so many handles are kept. operation_would_block: a message that has to be received is in front.
+  void await_acknowledgement(LocalStream& stream, std::size_t most_kept, const Wait& wait, std::error_code& ec);
+
   // What ReadAhead says of them.
   bool can_receive() noexcept;
   std::span<std::byte> space();
@@ -48,6 +97,14 @@ class MessageReader {
  private:
   Frame decode() noexcept { return detail::decode(format_.framing, queue_.bytes(), max_size_, scanned_); }
   std::optional<Frame> next(Reading& reading, std::error_code& ec);
+  template <class IsMet>
+  void await(LocalStream& stream, const Wait& wait, std::error_code& ec, IsMet is_met);
+  std::optional<Frame> next_with_handles(Reading& reading, std::error_code& ec);
+  bool read_greeting(Reading& reading, std::error_code& ec);
+  bool read_acknowledgement(Reading& reading, std::error_code& ec);
+  bool take_acknowledgement(const Frame& frame) noexcept;
+  bool claim(Reading& reading, const Frame& frame, std::error_code& ec);
+  bool claim_arrived(const Frame& frame, std::uint64_t at);
   std::optional<Frame> next_packet(Reading& reading, std::error_code& ec);
   void make_space();
   bool read_ahead(Reading& reading, std::error_code& ec);
@@ -73,6 +130,7 @@ class MessageReader {
   ByteQueue queue_;
   // Of packets: the size of the message that has begun. What of it has been taken off the connection is in the queue.
   std::optional<std::size_t> packet_size_;
+  std::unique_ptr<IncomingHandles> handles_;
 };
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

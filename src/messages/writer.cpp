@@ -70,6 +70,98 @@ bool MessageWriter::send(LocalStream& stream, const WriteBuffers& payload, const
   return written != 0;
 }
 
+void KeptHandles::keep(std::vector<NativeHandle>& handles, std::error_code& ec) {
+  std::vector<OwnedHandle> copies;
+  copies.reserve(handles.size());
+  for (NativeHandle& handle : handles) {
+    copies.push_back(duplicate_handle(handle, ec));
+    if (ec) return;
+    handle = copies.back().native_handle();
+  }
+  const std::lock_guard lock(mutex_);
+  handles_.reserve(handles_.size() + copies.size());
+  for (OwnedHandle& copy : copies) handles_.push_back(std::move(copy));
+  size_ = handles_.size();
+}
+
+void KeptHandles::drop_last(std::size_t count) noexcept {
+  const std::lock_guard lock(mutex_);
+  count = std::min(count, handles_.size());
+  handles_.erase(handles_.end() - static_cast<std::ptrdiff_t>(count), handles_.end());
+  size_ = handles_.size();
+}
+
+bool KeptHandles::acknowledge(std::size_t count) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (count > handles_.size()) return false;
+  handles_.erase(handles_.begin(), handles_.begin() + static_cast<std::ptrdiff_t>(count));
+  size_ = handles_.size();
+  return true;
+}
+
+bool MessageWriter::send(LocalStream& stream, const WriteBuffers& payload, std::span<const NativeHandle> handles,
+                         KeptHandles& kept, const Wait& wait, std::error_code& ec) {
+  const Message message(format_.framing, payload);
+  if (!accepts(message, ec)) return false;
+  WriterCall writing(mutex_, stream, wait, ec);
+  if (ec) return false;
+  // The system passes them with the first byte of their own write.
+  if (!rest_.empty()) write(writing, rest_.bytes(), ec);
+  if (ec) return false;
+  if (!handles_need_acknowledgement()) return write_handles(writing, message, handles, ec);
+  std::vector<NativeHandle> copies(handles.begin(), handles.end());
+  kept.keep(copies, ec);
+  if (ec) return false;
+  try {
+    const bool is_sent = write_handles(writing, message, copies, ec);
+    if (!is_sent) kept.drop_last(copies.size());
+    return is_sent;
+  } catch (const std::bad_alloc&) {
+    kept.drop_last(copies.size());
+    throw;
+  }
+}
+
+bool MessageWriter::write_handles(WriterCall& writing, const Message& message, std::span<const NativeHandle> handles,
+                                  std::error_code& ec) {
+  const std::vector<std::byte> header = header_with_handles(message.size, handles);
+  parts_.assign({Bytes(header)});
+  message.payload.for_each([&](Bytes part) {
+    parts_.push_back(part);
+    return true;
+  });
+  const std::size_t first = writing.call().write_with_handles(std::span<const Bytes>(parts_), handles, ec);
+  if (first == 0) return false;
+  WriteBuffers others(parts_);
+  others.advance(first);
+  const std::size_t written = ec || others.empty() ? 0 : writing.call().write_all(others, ec);
+  keep_rest(writing, std::span<const Bytes>(parts_), first + written);
+  return true;
+}
+
+void MessageWriter::greet(LocalStream& stream, const Wait& wait, std::error_code& ec) {
+  WriterCall writing(mutex_, stream, wait, ec);
+  if (ec || has_greeted_) return;
+  const std::size_t written = writing.call().write_all(greeting(), ec);
+  has_greeted_ = written != 0;
+  if (has_greeted_) keep_rest(writing, greeting(), written);
+}
+
+void MessageWriter::acknowledge(LocalStream& stream, std::atomic<std::size_t>& count, const Wait& wait,
+                                std::error_code& ec) {
+  if (count == 0) return;
+  WriterCall writing(mutex_, stream, wait, ec);
+  while (!ec && count != 0) {
+    const std::size_t told = std::min(count.load(), most_handles);
+    const auto frame = acknowledgement_of(told);
+    parts_.assign({rest_.bytes(), Bytes(frame)});
+    const std::size_t written = write(writing, parts_, ec);
+    if (written == 0) break;
+    keep_rest(writing, Bytes(frame), written);
+    count -= told;
+  }
+}
+
 /// One message is one write: it takes its parts in one piece.
 bool MessageWriter::send_packet(LocalStream& stream, const WriteBuffers& payload, const Wait& wait,
                                 std::error_code& ec) {

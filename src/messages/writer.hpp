@@ -4,6 +4,7 @@
 // byte on, so that rest goes before anything else.
 #pragma once
 
+#include <localsocket/owned_handle.hpp>
 #include <localsocket/stream.hpp>
 
 #include "byte_queue.hpp"
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <mutex>
 #include <span>
 #include <system_error>
 #include <vector>
@@ -49,6 +51,24 @@ struct Message {
 
 class WriterCall;
 
+/// The handles that have been sent and have not been acknowledged, the oldest first; or nothing, where the system keeps
+/// them. From any thread.
+class KeptHandles {
+ public:
+  std::size_t size() const noexcept { return size_.load(); }
+  /// Copies of the handles, which it keeps and puts in their place; none in case of an error.
+  void keep(std::vector<NativeHandle>& handles, std::error_code& ec);
+  /// Of those that were kept last, and were not sent.
+  void drop_last(std::size_t count) noexcept;
+  /// False: there are not so many.
+  bool acknowledge(std::size_t count) noexcept;
+
+ private:
+  std::mutex mutex_;
+  std::vector<OwnedHandle> handles_;
+  std::atomic<std::size_t> size_{0};
+};
+
 class MessageWriter {
  public:
   MessageWriter(const Format& format, std::size_t max_size, Bytes unsent);
@@ -65,7 +85,16 @@ class MessageWriter {
 
   // What MessageStream says of them. False: not a byte of the message was written.
   bool send(LocalStream& stream, const WriteBuffers& payload, const Wait& wait, std::error_code& ec);
+  /// The same with handles, of which the sender keeps those in `kept` until they are acknowledged.
+  bool send(LocalStream& stream, const WriteBuffers& payload, std::span<const NativeHandle> handles, KeptHandles& kept,
+            const Wait& wait, std::error_code& ec);
   void flush(LocalStream& stream, const Wait& wait, std::error_code& ec);
+
+  // Of the framing with handles.
+  /// Says that this end can, once.
+  void greet(LocalStream& stream, const Wait& wait, std::error_code& ec);
+  /// Tells that so many handles have come, as far as the call can; takes those off that it has told.
+  void acknowledge(LocalStream& stream, std::atomic<std::size_t>& count, const Wait& wait, std::error_code& ec);
 
   /// Writes messages that are framed already; returns the size of those that have been begun or written, from the first
   /// on.
@@ -75,6 +104,8 @@ class MessageWriter {
   Bytes unsent() const noexcept { return rest_.bytes(); }                                 // no call may be running
 
  private:
+  bool write_handles(WriterCall& writing, const Message& message, std::span<const NativeHandle> handles,
+                     std::error_code& ec);
   bool accepts_bytes(const Message& message, std::error_code& ec) const noexcept;
   bool send_packet(LocalStream& stream, const WriteBuffers& payload, const Wait& wait, std::error_code& ec);
   std::size_t write_small(WriterCall& writing, const Message& message, std::error_code& ec);
@@ -89,6 +120,7 @@ class MessageWriter {
   ByteQueue rest_;            // of packets: one whose parts have been put together, while it is sent
   std::vector<Bytes> parts_;  // of one write, the rest first; kept for its memory
   std::atomic<bool> has_rest_{false};
+  bool has_greeted_ = false;
 };
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -32,22 +32,31 @@ void WriterMutex::wake_first() noexcept {
   if (first_ != nullptr) first_->waker.wake();
 }
 
+void WriterMutex::wake_all() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (const Waiting* waiting = first_; waiting != nullptr; waiting = waiting->next) waiting->waker.wake();
+}
+
 // Who waits is in the queue before it marks the mutex as awaited; who leaves looks at the mark and then at the queue.
-void WriterMutex::lock_within(Call& call, std::error_code& ec) noexcept {
+bool WriterMutex::lock_within(Call& call, std::error_code& ec, bool (*is_needless)(const void*),
+                              const void* of) noexcept {
   const Waiter waiter(call);
   Waiting waiting{waiter.waker()};
   add(waiting);
   Interruption why = Interruption::none;
+  bool is_locked = false;
   for (;;) {
     // In this order: a cancel that ends the thread that holds it does not give it to one that is canceled too.
     why = call.refused();
-    if (why != Interruption::none || state_.exchange(awaited) == free) break;
+    if (why != Interruption::none || is_needless(of)) break;
+    is_locked = state_.exchange(awaited) == free;
+    if (is_locked) break;
     waiter.waker().wait(call.remaining());
   }
   remove(waiting);
-  if (why == Interruption::none) return;
-  ec = error(Operation::write, why);
-  wake_first();  // the mutex may have been left to this thread
+  if (why != Interruption::none) ec = error(Operation::write, why);
+  if (!is_locked) wake_first();  // the mutex may have been left to this thread
+  return is_locked;
 }
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -19,6 +19,21 @@ class WriterMutex {
     }
   }
 
+  bool try_lock_now() noexcept {
+    enter_process();
+    return try_lock();
+  }
+
+  /// The same, or until `is_needless()`, of which wake_all() tells those that wait: then false, and it is not held.
+  template <class IsNeedless>
+  bool lock_unless(IsNeedless is_needless, Call& call, std::error_code& ec) noexcept {
+    enter_process();
+    return try_lock() ||
+           lock_within(
+               call, ec, [](const void* f) { return (*static_cast<const IsNeedless*>(f))(); }, &is_needless);
+  }
+  void wake_all() noexcept;
+
   void unlock() noexcept {
     if (state_.exchange(free, std::memory_order_release) == awaited) [[unlikely]] {
       wake_first();
@@ -39,7 +54,11 @@ class WriterMutex {
     std::uint32_t expected = free;
     return state_.compare_exchange_strong(expected, held, std::memory_order_acquire, std::memory_order_relaxed);
   }
-  void lock_within(Call& call, std::error_code& ec) noexcept;
+  void lock_within(Call& call, std::error_code& ec) noexcept {
+    lock_within(
+        call, ec, [](const void*) { return false; }, nullptr);
+  }
+  bool lock_within(Call& call, std::error_code& ec, bool (*is_needless)(const void*), const void* of) noexcept;
   void wake_first() noexcept;
   void add(Waiting& waiting) noexcept;
   void remove(const Waiting& waiting) noexcept;
@@ -65,6 +84,8 @@ class WriterLock {
     mutex_.lock(call, ec);
     owns_ = !ec;
   }
+  /// Of what is locked already.
+  explicit WriterLock(WriterMutex& locked) noexcept : mutex_(locked), owns_(true) {}
   WriterLock(const WriterLock&) = delete;
   WriterLock& operator=(const WriterLock&) = delete;
   ~WriterLock() {

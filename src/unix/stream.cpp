@@ -1,5 +1,6 @@
 #include "stream.hpp"
 
+#include "control_message.hpp"
 #include "message.hpp"
 #include "peer.hpp"
 #include "process.hpp"
@@ -322,6 +323,43 @@ std::size_t Stream::write(const WriteBuffers& from, Call& call, std::error_code&
     if (!from.is_single()) return send_gathered(socket, from, flags);
     const std::size_t size = std::min(from.front().size(), largest_send);
     return sys("send", ::send, socket, static_cast<const void*>(from.front().data()), size, flags);
+  });
+}
+
+// Once the descriptors are ours nothing may fail: there is memory for them before.
+std::size_t Stream::read_with_handles(const ReadBuffers& to, std::vector<OwnedHandle>& handles, Call& call,
+                                      std::error_code& ec) {
+  const std::size_t before = handles.size();
+  handles.reserve(before + most_descriptors_of_a_message);
+  Parts parts(to);
+  ControlMessage control;
+  msghdr message{};
+  const std::size_t read = move(reading, receive_bound_, call, ec, [&](int socket, int flags) {
+    message = parts.message();
+    control.attach(message);
+    return sys("recvmsg", ::recvmsg, socket, &message, flags | received_close_on_exec);
+  });
+  if (ec.value() == ECONNRESET) [[unlikely]] {
+    was_reset_ = true;
+    ec.clear();
+  }
+  if (ec || read == 0) return 0;
+  for_each_descriptor(message, [&](int descriptor) { handles.emplace_back(descriptor); });
+  if ((message.msg_flags & MSG_CTRUNC) != 0) {
+    handles.resize(before);
+    ec = error(Operation::read, Errc::malformed_message);
+  }
+  return read;
+}
+
+std::size_t Stream::write_with_handles(const WriteBuffers& from, std::span<const NativeHandle> handles, Call& call,
+                                       std::error_code& ec) {
+  Parts parts(from, largest_send);
+  ControlMessage control;
+  msghdr message = parts.message();
+  if (!handles.empty()) control.put(message, handles);
+  return move(writing, send_bound_, call, ec, [&](int socket, int flags) {
+    return sys("sendmsg", ::sendmsg, socket, static_cast<const msghdr*>(&message), flags | no_signal);
   });
 }
 

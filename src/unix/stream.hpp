@@ -9,6 +9,7 @@
 
 #include "core/address_parts.hpp"
 #include "core/gate.hpp"
+#include "core/handle_passing.hpp"
 #include "core/packet.hpp"
 #include "socket_directory.hpp"
 #include "system.hpp"
@@ -71,6 +72,11 @@ class Stream {
   std::size_t read(const ReadBuffers& to, Call& call, std::error_code& ec);
   std::size_t write(const WriteBuffers& from, Call& call, std::error_code& ec);
   Type type() const noexcept { return has_packets_ ? Type::packets : Type::stream; }
+  std::size_t read_with_handles(const ReadBuffers& to, std::vector<OwnedHandle>& handles, Call& call,
+                                std::error_code& ec);
+  std::size_t write_with_handles(const WriteBuffers& from, std::span<const NativeHandle> handles, Call& call,
+                                 std::error_code& ec);
+  void take_from_peer(std::span<const std::uint64_t>, std::vector<OwnedHandle>&, std::error_code&) noexcept {}
   PacketPart receive_packet(std::span<std::byte> to, Call& call, std::error_code& ec);
   PacketFate send_packet(std::span<const std::byte> message, Call& call, std::error_code& ec);
   void shutdown(Shutdown how, Call& call, std::error_code& ec) noexcept;

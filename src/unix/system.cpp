@@ -1,5 +1,7 @@
 #include "system.hpp"
 
+#include "core/handle_passing.hpp"
+
 #include "backend.hpp"
 
 #include <cstddef>
@@ -38,6 +40,26 @@ std::string trace_target() {
   const char* const target = ::issetugid() != 0 ? nullptr : std::getenv("LOCALSOCKET_TRACE");
 #endif
   return target != nullptr ? target : "";
+}
+
+bool handles_are_numbers() noexcept { return false; }
+
+std::uint64_t number_of(NativeHandle handle) noexcept { return static_cast<std::uint64_t>(handle); }
+
+// macOS loses a descriptor that its sender closes while it is under way.
+bool handles_need_acknowledgement() noexcept {
+#if defined(__APPLE__)
+  return true;
+#else
+  return false;
+#endif
+}
+
+OwnedHandle duplicate_handle(NativeHandle handle, std::error_code& ec) noexcept {
+  const auto duplicate = [](int fd, int command, int lowest) { return ::fcntl(fd, command, lowest); };
+  OwnedHandle copy(unix_backend::sys("fcntl", duplicate, handle, F_DUPFD_CLOEXEC, 0));
+  if (!copy.is_open()) ec = unix_backend::last_error(Operation::other);
+  return copy;
 }
 
 void close_handle(NativeHandle handle) noexcept { const unix_backend::Descriptor closing(handle); }

@@ -8,6 +8,7 @@
 #include <localsocket/platform.hpp>
 
 #include "core/gate.hpp"
+#include "core/handle_passing.hpp"
 #include "core/packet.hpp"
 
 #include <atomic>
@@ -41,6 +42,15 @@ class Stream {
 
   std::size_t read(const ReadBuffers& to, Call& call, std::error_code& ec) noexcept;
   std::size_t write(const WriteBuffers& from, Call& call, std::error_code& ec) noexcept;
+  std::size_t read_with_handles(const ReadBuffers& to, std::vector<OwnedHandle>& /*none*/, Call& call,
+                                std::error_code& ec) noexcept {
+    return read(to, call, ec);
+  }
+  std::size_t write_with_handles(const WriteBuffers& from, std::span<const NativeHandle> /*numbers*/, Call& call,
+                                 std::error_code& ec) noexcept {
+    return write(from, call, ec);
+  }
+  void take_from_peer(std::span<const std::uint64_t> numbers, std::vector<OwnedHandle>& handles, std::error_code& ec);
   Type type() const noexcept { return type_; }
   PacketPart receive_packet(std::span<std::byte> to, Call& call, std::error_code& ec) noexcept;
   PacketFate send_packet(std::span<const std::byte> message, Call& call, std::error_code& ec) noexcept;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fault/calls.hpp"
+#include "support/handles.hpp"
 #include "support/listening.hpp"
 #include "support/test.hpp"
 
@@ -84,6 +85,55 @@ bool receive_fixed(Messaging& s, std::error_code& ec) {
   return s.receiver.receive(std::span(buffer), 10s, ec).has_value();
 }
 
+/// One message with a handle, and one more.
+struct MessagingHandles {
+  Ends ends = connected_ends();
+  OwnedHandle handle{duplicate_handle(ends.client.native_handle())};
+  MessageStream sender{std::move(ends.client), {.handles = true}};
+  MessageStream receiver{std::move(ends.server), {.handles = true}};
+  bool is_sent = false;
+
+  void send(std::error_code& ec) {
+    const NativeHandle handles[] = {handle.native_handle()};
+    is_sent = sender.send("handle", handles, 10s, ec);
+  }
+
+  /// A message that the system let have no handle has come without.
+  void receive(std::error_code& ec) {
+    if (!receiver.receive(10s, ec)) return;
+    is_sent = false;
+    const std::size_t count = receiver.take_handles(ec).size();
+    EXPECT_EQ(count, ec == std::errc::permission_denied ? 0U : 1U);
+  }
+
+  void expect_rest() {
+    if (!sender.stream().is_open() || !receiver.stream().is_open()) return;
+    std::error_code ec;
+    if (is_sent) receive(ec);
+    EXPECT_CODE(ec, success);
+    send(ec);
+    EXPECT_CODE(ec, success);
+    receive(ec);
+    EXPECT_CODE(ec, success);
+  }
+};
+
+using UseHandles = void (*)(MessagingHandles& s, std::error_code& ec);
+
+Prepared with_a_handle(UseHandles use, UseHandles before = nullptr) {
+  auto state = std::make_shared<MessagingHandles>();
+  std::error_code ready;
+  if (before != nullptr) before(*state, ready);
+  return prepared(
+      std::move(state),
+      [use](MessagingHandles& s) {
+        std::error_code ec;
+        use(s, ec);
+        return ec;
+      },
+      [](MessagingHandles& s, const std::error_code&) { s.expect_rest(); });
+}
+
 const bool messages = add_calls({
     {"send", [] { return send_by(10, send_plainly); }},
     {"send a large one", [] { return send_by(large, send_plainly); }},
@@ -158,6 +208,12 @@ const bool messages = add_calls({
            [](Ends& s, const std::error_code&) {
              if (s.client.is_open()) expect_connected(s.client, s.server);
            });
+     }},
+    {"send a handle", [] { return with_a_handle([](MessagingHandles& s, std::error_code& ec) { s.send(ec); }); }},
+    {"receive a handle",
+     [] {
+       return with_a_handle([](MessagingHandles& s, std::error_code& ec) { s.receive(ec); },
+                            [](MessagingHandles& s, std::error_code& ec) { s.send(ec); });
      }},
     {"MessageBatch",
      [] {

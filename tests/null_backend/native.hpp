@@ -10,6 +10,7 @@
 
 #include "core/errors.hpp"
 #include "core/gate.hpp"
+#include "core/handle_passing.hpp"
 
 #include <system_error>
 #include <utility>
@@ -46,6 +47,15 @@ class NativeStream {
   PacketPart receive_packet(std::span<std::byte>, Call&, std::error_code& ec) { return not_supported<PacketPart>(ec); }
   PacketFate send_packet(std::span<const std::byte>, Call&, std::error_code& ec) {
     return not_supported<PacketFate>(ec);
+  }
+  std::size_t read_with_handles(const ReadBuffers&, std::vector<OwnedHandle>&, Call&, std::error_code& ec) {
+    return not_supported<std::size_t>(ec);
+  }
+  std::size_t write_with_handles(const WriteBuffers&, std::span<const NativeHandle>, Call&, std::error_code& ec) {
+    return not_supported<std::size_t>(ec);
+  }
+  void take_from_peer(std::span<const std::uint64_t>, std::vector<OwnedHandle>&, std::error_code& ec) {
+    not_supported(ec);
   }
   std::size_t write(const WriteBuffers&, Call&, std::error_code& ec) { return not_supported<std::size_t>(ec); }
   void shutdown(Shutdown, Call&, std::error_code& ec) { not_supported(ec); }

@@ -28,6 +28,11 @@ NativeHandle make_read_only_for_peer(const MappedMemory&, std::error_code& ec) n
 }
 void unmap_memory(const MappedMemory&) noexcept {}
 
+bool handles_are_numbers() noexcept { return false; }
+std::uint64_t number_of(NativeHandle) noexcept { return 0; }
+bool handles_need_acknowledgement() noexcept { return false; }
+OwnedHandle duplicate_handle(NativeHandle, std::error_code& ec) noexcept { return not_supported<OwnedHandle>(ec); }
+
 bool has_own_meaning(Operation, int) noexcept { return false; }
 std::error_condition native_condition(Operation, int code) noexcept { return {code, std::generic_category()}; }
 int native_code(Operation, const std::error_condition& condition) noexcept { return condition.value(); }

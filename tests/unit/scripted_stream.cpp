@@ -68,6 +68,16 @@ std::size_t StreamCall::write_all(const WriteBuffers& from, std::error_code& ec)
 PacketPart StreamCall::receive_packet(std::span<std::byte>, std::error_code&) { return {.is_end = true}; }
 PacketFate StreamCall::send_packet(std::span<const std::byte>, std::error_code&) { return PacketFate::unsent; }
 
+// Nothing here carries handles.
+std::size_t StreamCall::read_with_handles(const ReadBuffers& to, std::vector<OwnedHandle>&, std::error_code& ec) {
+  return read_some(to, ec);
+}
+std::size_t StreamCall::write_with_handles(const WriteBuffers& from, std::span<const NativeHandle>,
+                                           std::error_code& ec) {
+  return write_all(from, ec);
+}
+void StreamCall::take_from_peer(std::span<const std::uint64_t>, std::vector<OwnedHandle>&, std::error_code&) {}
+
 NativeHandle StreamCall::handle() const noexcept { return invalid_handle; }
 
 }  // namespace detail

@@ -1,0 +1,142 @@
+// Peers that lie about the descriptors that they send with messages (docs/design.md, 18).
+#include <fcntl.h>
+#include <unistd.h>
+#include <localsocket/unix/descriptors.hpp>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "support/handles.hpp"
+#include "support/test.hpp"
+
+namespace localsocket::test {
+namespace {
+
+constexpr std::string_view greeting{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xffh\x01", 12};
+
+/// A frame: its kind, how many descriptors it says, and its payload.
+std::string frame(char kind, char count, std::string_view payload) {
+  std::string bytes{kind, count, static_cast<char>(payload.size()), 0, 0, 0};
+  return bytes.append(payload);
+}
+
+class LyingPeer : public ::testing::Test {
+ protected:
+  LyingPeer() {
+    auto [a, b] = LocalStream::pair();
+    peer = std::move(a);
+    messages = MessageStream(std::move(b), {.handles = true});
+    peer.write_all(greeting);
+    before = open_handles();
+  }
+  void send(std::size_t descriptors, std::string_view bytes) {
+    const std::vector<int> all(descriptors, STDIN_FILENO);
+    std::size_t sent = posix::send_descriptors(peer, all, bytes);
+    EXPECT_EQ(sent, bytes.size());
+  }
+  /// That so many messages are good, and the next is not, now and again; and that nothing is left open.
+  void expect_malformed(int good = 0) {
+    for (int i = 0; i < good; ++i) {
+      EXPECT_TRUE(messages.receive(10s));
+      messages.take_handles();
+    }
+    for (int i = 0; i < 2; ++i) {
+      std::error_code ec;
+      EXPECT_FALSE(messages.receive(10s, ec));
+      EXPECT_CODE(ec, Errc::malformed_message);
+    }
+    EXPECT_EQ(open_handles(), before);
+  }
+
+  LocalStream peer;
+  MessageStream messages;
+  std::size_t before = 0;
+};
+
+TEST_F(LyingPeer, ThatTellsTheTruthIsUnderstood) {
+  send(2, frame(0, 2, "x"));
+  EXPECT_TRUE(messages.receive(10s));
+  EXPECT_EQ(messages.take_handles().size(), 2U);
+}
+
+TEST_F(LyingPeer, SendsFewerThanItSays) {
+  send(2, frame(0, 3, "x"));
+  expect_malformed();
+}
+
+TEST_F(LyingPeer, SendsMoreThanItSays) {
+  send(2, frame(0, 1, "x"));
+  expect_malformed();
+}
+
+TEST_F(LyingPeer, SendsNoneThatItSays) {
+  peer.write_all(frame(0, 1, "x"));
+  expect_malformed();
+}
+
+TEST_F(LyingPeer, SendsThemWithAMessageThatSaysNone) {
+  send(1, frame(0, 0, "x"));
+  peer.write_all(frame(0, 0, "y"));
+  expect_malformed(1);
+}
+
+TEST_F(LyingPeer, SendsThemInTheMiddleOfAMessage) {
+  const std::string bytes = frame(0, 1, "abcdef");
+  peer.write_all(std::string_view(bytes).substr(0, 8));
+  std::error_code ec;
+  messages.receive(0s, ec);
+  send(1, std::string_view(bytes).substr(8));
+  expect_malformed();
+}
+
+TEST_F(LyingPeer, SendsThemWithItsGreeting) {
+  auto [a, b] = LocalStream::pair();
+  MessageStream other(std::move(b), {.handles = true});
+  posix::send_descriptors(a, {{STDIN_FILENO}}, greeting);
+  std::error_code ec;
+  EXPECT_FALSE(other.receive(10s, ec));
+  EXPECT_CODE(ec, std::errc::operation_not_supported);
+}
+
+TEST_F(LyingPeer, SaysMoreThanCanBe) {
+  send(posix::most_descriptors, frame(0, static_cast<char>(253), "x"));
+  expect_malformed();
+}
+
+TEST_F(LyingPeer, SendsThreeHundred) {
+  const std::string bytes = frame(0, 64, "x");
+  send(200, std::string_view(bytes).substr(0, 1));
+  send(100, std::string_view(bytes).substr(1));
+  expect_malformed();
+}
+
+TEST_F(LyingPeer, FloodsALargeMessageWithThem) {
+  std::string header = frame(0, 0, "");
+  header[4] = 16;  // a mebibyte
+  peer.write_all(header);
+  Clock::time_point end = Clock::now() + 20s;
+  std::error_code ec;
+  for (int i = 0; !ec && Clock::now() < end; ++i) {
+    posix::send_descriptors(peer, std::vector<int>(200, STDIN_FILENO), "x", 0s, ec);
+    if (i < 20 || i % 20 != 0) continue;
+    messages.receive(0s, ec);
+    if (ec == std::errc::timed_out) ec.clear();
+    ASSERT_LT(open_handles(), before + 3 * 200) << "it takes them all";
+  }
+  EXPECT_CODE(ec, Errc::malformed_message);
+}
+
+TEST_F(LyingPeer, AcknowledgesWhatWasNotSent) {
+  peer.write_all(frame(1, 1, ""));
+  expect_malformed();
+}
+
+TEST_F(LyingPeer, SendsAnotherKind) {
+  peer.write_all(frame(2, 0, ""));
+  expect_malformed();
+}
+
+}  // namespace
+}  // namespace localsocket::test
