@@ -127,14 +127,20 @@ TEST(ForeignMemory, AFileOfThatSizeIsRefused) {
   }
 }
 
-/// Sends memory with and without seals, and makes it shorter at once; some of it is sealed only while its peer looks.
+/// Sends memory with and without seals, and makes it shorter: at once, or when its peer has it mapped and asks for it.
 std::string send_and_truncate(LocalStream& stream, int rounds) {
   constexpr std::array choices{0, F_SEAL_GROW | F_SEAL_SEAL, F_SEAL_GROW, all_seals};
   for (int i = 0; i < rounds; ++i) {
     const OwnedHandle file = raw_memory(size, choices[static_cast<std::size_t>(i) % choices.size()]);
     posix::send_descriptors(stream, {{file.native_handle()}}, bytes_of("x"));
+    std::array<std::byte, 1> request{};
+    if (i % 3 != 0) stream.read_exact(request);
     const bool is_truncated = ::ftruncate(file.native_handle(), 0) == 0;
-    if (i % 3 == 0) ::fcntl(file.native_handle(), F_ADD_SEALS, all_seals);
+    if (i % 3 == 0) {
+      ::fcntl(file.native_handle(), F_ADD_SEALS, all_seals);
+      stream.read_exact(request);
+    }
+    stream.write_all("y");
     if (is_truncated == (i % 4 == 3)) return "seals do not hold";
   }
   return "done";
@@ -164,6 +170,8 @@ TEST(HostilePeer, ThatTruncatesWhatItSendsIsNoCrash) {
     ASSERT_EQ(received.descriptors.size(), 1U);
     std::error_code ec;
     const SharedMemory seen = SharedMemory::adopt(OwnedHandle(received.descriptors.front()), ec);
+    ours.write_all("?");
+    EXPECT_EQ(ours.read_exact(byte, 10s), 1U);
     EXPECT_EQ(sum_of(seen), 0U);
     adopted += seen.is_open() ? 1 : 0;
   }
