@@ -142,7 +142,8 @@ TEST_F(SharedWithAPeer, MovesAndLeavesNothing) {
     EXPECT_TRUE(two.is_writable());
     OwnedHandle handle = sent(memory);
     handle = sent(memory);
-    handle = std::move(handle);
+    OwnedHandle& same = handle;
+    handle = std::move(same);
     EXPECT_TRUE(handle.is_open());
   };
   use();
