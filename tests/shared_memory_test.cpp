@@ -68,7 +68,9 @@ TEST(SharedMemory, OfAnySize) {
     memory.read_only_for_peer();
     const SharedMemory seen = SharedMemory::adopt(sent(memory), bytes);
     EXPECT_GE(seen.size(), bytes);
-    if (platform.tells_exact_memory_size) EXPECT_EQ(seen.size(), bytes);
+    if (platform.tells_exact_memory_size) {
+      EXPECT_EQ(seen.size(), bytes);
+    }
     EXPECT_EQ(seen.data()[bytes - 1], std::byte{9});
   }
 }
