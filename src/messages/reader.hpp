@@ -82,7 +82,7 @@ class MessageReader {
   // Of the framing with handles.
   void carry(std::unique_ptr<IncomingHandles> handles) noexcept { handles_ = std::move(handles); }
   IncomingHandles& handles() noexcept { return *handles_; }
-  // Before a send: these read what the peer has to say. Whoever receives may do so, too.
+  // A sender calls these before it writes. They read from the stream, as a receive at the same time may.
   void await_greeting(LocalStream& stream, const Wait& wait, std::error_code& ec);
   /// Until at most so many handles are kept. operation_would_block: a message that has to be received is in front.
   void await_acknowledgement(LocalStream& stream, std::size_t most_kept, const Wait& wait, std::error_code& ec);

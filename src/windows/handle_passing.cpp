@@ -90,19 +90,12 @@ std::uint64_t number_of(NativeHandle handle) noexcept { return reinterpret_cast<
 bool handles_need_acknowledgement() noexcept { return true; }
 
 OwnedHandle duplicate_handle(NativeHandle handle, std::error_code& ec) noexcept {
-  using namespace windows_backend;
-  HANDLE copy = nullptr;
-  const HANDLE self = ::GetCurrentProcess();
   // -1 and its like would be made handles of this process and of its threads.
-  const auto number = reinterpret_cast<std::intptr_t>(handle);
-  if (number <= 0) {
+  if (reinterpret_cast<std::intptr_t>(handle) <= 0) {
     ec = error(Operation::other, Errc::closed);
-  } else if (sys("DuplicateHandle", ::DuplicateHandle, self, HANDLE{handle}, self, &copy, DWORD{0}, FALSE,
-                 DWORD{DUPLICATE_SAME_ACCESS}) == FALSE) {
-    ec = last_error(Operation::other);
     return {};
   }
-  return ec ? OwnedHandle() : OwnedHandle(copy);
+  return OwnedHandle(windows_backend::duplicate_of(handle, ec).release());
 }
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

@@ -16,15 +16,7 @@ bool has_spare_handle() noexcept { return true; }  // a process may have 16 mill
 ProcessOfPeer duplicate(const ProcessOfPeer& process, std::error_code& ec) noexcept {
   ProcessOfPeer copy = process;
   copy.handle = invalid_handle;
-  if (process.has_exited) return copy;
-  HANDLE handle = nullptr;
-  const HANDLE self = ::GetCurrentProcess();
-  if (windows_backend::sys("DuplicateHandle", ::DuplicateHandle, self, HANDLE{process.handle}, self, &handle, DWORD{0},
-                           FALSE, DWORD{DUPLICATE_SAME_ACCESS})) {
-    copy.handle = handle;
-  } else {
-    ec = windows_backend::last_error(Operation::other);
-  }
+  if (!process.has_exited) copy.handle = windows_backend::duplicate_of(process.handle, ec).release();
   return copy;
 }
 

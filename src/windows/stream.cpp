@@ -39,16 +39,6 @@ DWORD largest_write_to(const std::optional<PipeInfo>& info) noexcept {
   return buffer != 0 ? buffer : default_buffer_size;  // no buffer: the count of an interrupted write is a lower bound
 }
 
-HANDLE duplicate_of(HANDLE pipe, std::error_code& ec) noexcept {
-  HANDLE copy = nullptr;
-  const HANDLE process = ::GetCurrentProcess();
-  if (!sys("DuplicateHandle", ::DuplicateHandle, process, pipe, process, &copy, DWORD{0}, FALSE,
-           DWORD{DUPLICATE_SAME_ACCESS})) {
-    ec = last_error(Operation::other);
-  }
-  return copy;
-}
-
 // FlushFileBuffers has no OVERLAPPED (its documentation).
 Completion flush(HANDLE pipe, Call& call) noexcept {
   return perform_on_helper_thread(call, [pipe](Completion& result) {
@@ -83,7 +73,7 @@ Stream::~Stream() {
 }
 
 // CloseHandle keeps what was written for the reader; DisconnectNamedPipe would throw it away (its documentation).
-// What is not written yet would go with the handle: whoever writes it closes.
+// It would cancel a pending write, though: that one takes the handle over then, and closes it in the end.
 void Stream::close() noexcept {
   Handle closing(pipe_.exchange(invalid_handle));
   PendingWrite* const pending = pending_write_.load();
@@ -94,7 +84,7 @@ NativeHandle Stream::release() noexcept {
   const HANDLE pipe = pipe_.exchange(invalid_handle);
   if (PendingWrite* const pending = pending_write_.load(); pending != nullptr && !pending->is_free()) {
     std::error_code none_left;
-    pending->hand_over(Handle(duplicate_of(pipe, none_left)));
+    pending->hand_over(duplicate_of(pipe, none_left));
   }
   return pipe;
 }
@@ -432,7 +422,7 @@ void Stream::end_probe() noexcept { probe_.load()->end(handle()); }
 bool Stream::is_peer_gone(std::error_code& ec) const noexcept { return !peek(ec) && !ec; }
 
 Stream Stream::duplicate(std::error_code& ec) const noexcept {
-  const HANDLE handle_of_copy = duplicate_of(handle(), ec);
+  const HANDLE handle_of_copy = duplicate_of(handle(), ec).release();
   if (ec) return {};
   Stream copy(handle_of_copy, type_);
   copy.has_messages_ = has_messages_.load();

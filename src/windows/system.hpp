@@ -67,6 +67,17 @@ inline std::error_code last_error(Operation operation) noexcept {
   return native_error(operation, static_cast<int>(::GetLastError()));
 }
 
+/// Another handle of this process for the same thing, with the same rights.
+inline Handle duplicate_of(HANDLE handle, std::error_code& ec) noexcept {
+  HANDLE copy = nullptr;
+  const HANDLE process = ::GetCurrentProcess();
+  if (!sys("DuplicateHandle", ::DuplicateHandle, process, handle, process, &copy, DWORD{0}, FALSE,
+           DWORD{DUPLICATE_SAME_ACCESS})) {
+    ec = last_error(Operation::other);
+  }
+  return Handle(copy);
+}
+
 /// How long a thread sleeps that waits for something that nothing can tell it of, before it looks again.
 inline constexpr std::chrono::milliseconds blind_wait{10};
 

@@ -336,12 +336,20 @@ TEST_F(PendingWritesOnMessagePipe, AreBeforeTheEndOfTheHalfAlsoAfterAClose) {
   expect_read_to_the_end(taken);
 }
 
-TEST(PendingPackets, AreNotCutShort) {
-  auto [one, other] = LocalStream::pair(Type::packets);
-  MessageStream sender(std::move(one));
-  MessageStream receiver(std::move(other));
+class PendingPackets : public ::testing::Test {
+ protected:
+  PendingPackets() {
+    auto [one, other] = LocalStream::pair(Type::packets);
+    sender = MessageStream(std::move(one));
+    receiver = MessageStream(std::move(other));
+    set.add(key, sender, Ready::writable);
+  }
+  MessageStream sender;
+  MessageStream receiver;
   WaitSet set;
-  set.add(key, sender, Ready::writable);
+};
+
+TEST_F(PendingPackets, AreNotCutShort) {
   sender.send(std::string(60'000, 'a'));
   EXPECT_THROWS_CODE(sender.send(std::string(1_MiB, 'x'), 0s), std::errc::timed_out);
   std::string message;
@@ -349,12 +357,7 @@ TEST(PendingPackets, AreNotCutShort) {
   EXPECT_EQ(message, std::string(60'000, 'a'));
 }
 
-TEST(PendingPackets, KeepTheirBounds) {
-  auto [one, other] = LocalStream::pair(Type::packets);
-  MessageStream sender(std::move(one));
-  MessageStream receiver(std::move(other));
-  WaitSet set;
-  set.add(key, sender, Ready::writable);
+TEST_F(PendingPackets, KeepTheirBounds) {
   std::error_code ec;
   int sent = 0;
   while (!ec) {
