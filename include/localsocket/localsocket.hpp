@@ -7,6 +7,7 @@
 #include <localsocket/error.hpp>           // IWYU pragma: export
 #include <localsocket/halves.hpp>          // IWYU pragma: export
 #include <localsocket/iostream.hpp>        // IWYU pragma: export
+#include <localsocket/lent_buffers.hpp>    // IWYU pragma: export
 #include <localsocket/listener.hpp>        // IWYU pragma: export
 #include <localsocket/message_batch.hpp>   // IWYU pragma: export
 #include <localsocket/message_stream.hpp>  // IWYU pragma: export
