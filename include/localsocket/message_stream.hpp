@@ -99,8 +99,8 @@ struct MessageOptions {
 /// Nothing is lost and nothing repeated: the next receive, or the next send or flush, goes on from there.
 ///
 /// **Memory.** 64 KiB for reading ahead, from the first receive on. A large message takes memory as it arrives, never
-/// more than twice what is there and 64 KiB, nor than max_size and 64 KiB. No allocation for each message;
-/// with MessageOptions::handles one for each read.
+/// more than twice what is there and 64 KiB, nor than max_size and 64 KiB. No allocation for each message,
+/// but for those with handles.
 class LOCALSOCKET_EXPORT MessageStream {
  public:
   /// What a MessageStream is made of.

@@ -101,6 +101,7 @@ class Reading {
     handles_->waiting.reserve(handles_->waiting.size() + 1);  // nothing may fail once they are ours
     ArrivedHandles arrived;
     arrived.begin = handles_->arrived;
+    arrived.handles.swap(handles_->spare);
     const std::size_t count = call().read_with_handles(to, arrived.handles, ec);
     handles_->arrived += count;
     arrived.end = handles_->arrived;
@@ -111,7 +112,11 @@ class Reading {
       ec = handles_->failure;
       return 0;
     }
-    if (!arrived.handles.empty()) handles_->waiting.push_back(std::move(arrived));
+    if (arrived.handles.empty()) {
+      handles_->spare.swap(arrived.handles);
+    } else {
+      handles_->waiting.push_back(std::move(arrived));
+    }
     return count;
   }
 

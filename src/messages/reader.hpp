@@ -54,6 +54,7 @@ struct IncomingHandles {
   std::size_t begun_size = 0;
   std::uint64_t arrived = 0;  // bytes in all
   std::vector<ArrivedHandles> waiting;
+  std::vector<OwnedHandle> spare;         // empty: the memory for those of the next read
   std::uint64_t claimed_at = UINT64_MAX;  // where the message begins that `next` belongs to
   std::uint64_t message_end = 0;          // and where it ends
   std::vector<OwnedHandle> next;

@@ -140,6 +140,7 @@ bool MessageWriter::write_handles(WriterCall& writing, const Message& message, s
 }
 
 void MessageWriter::greet(LocalStream& stream, const Wait& wait, std::error_code& ec) {
+  if (has_greeted_) return;
   WriterCall writing(mutex_, stream, wait, ec);
   if (ec || has_greeted_) return;
   const std::size_t written = writing.call().write_all(greeting(), ec);

@@ -91,7 +91,7 @@ class MessageWriter {
   void flush(LocalStream& stream, const Wait& wait, std::error_code& ec);
 
   // Of the framing with handles.
-  /// Says that this end can, once.
+  /// Says that this end can, once; after that it waits for nobody.
   void greet(LocalStream& stream, const Wait& wait, std::error_code& ec);
   /// Tells that so many handles have come, as far as the call can; takes those off that it has told.
   void acknowledge(LocalStream& stream, std::atomic<std::size_t>& count, const Wait& wait, std::error_code& ec);
@@ -120,7 +120,7 @@ class MessageWriter {
   ByteQueue rest_;            // of packets: one whose parts have been put together, while it is sent
   std::vector<Bytes> parts_;  // of one write, the rest first; kept for its memory
   std::atomic<bool> has_rest_{false};
-  bool has_greeted_ = false;
+  std::atomic<bool> has_greeted_{false};
 };
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail

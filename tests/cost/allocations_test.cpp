@@ -81,6 +81,32 @@ TEST_F(Cost, AMessageAllocatesNothingOnceThereIsABuffer) {
   EXPECT_EQ(allocations_of(pass), 0U);
 }
 
+TEST_F(Cost, AMessageBetweenEndsWithHandlesAllocatesNothingEither) {
+  MessageStream sender(std::move(client), {.handles = true});
+  MessageStream receiver(std::move(server), {.handles = true});
+  const auto pass = [&] {
+    for (int i = 0; i < 10; ++i) sender.send(buffer);
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(receiver.receive().value().size(), buffer.size());
+  };
+  pass();
+  EXPECT_EQ(allocations_of(pass), 0U);
+}
+
+TEST_F(Cost, ALentBufferAllocatesNothing) {
+  if (!platform.has_shared_memory) GTEST_SKIP() << "operation_not_supported here";
+  BufferBorrower borrower(MessageStream(std::move(server), {.handles = true}));
+  BufferLender lender =
+      BufferLender::create(MessageStream(std::move(client), {.handles = true}), {.buffer_size = 100'000, .buffers = 2});
+  const auto pass = [&] {
+    for (int i = 0; i < 10; ++i) {
+      lender.send(lender.acquire(), 100'000);
+      EXPECT_EQ(borrower.receive().value().bytes().size(), 100'000U);
+    }
+  };
+  pass();
+  EXPECT_EQ(allocations_of(pass), 0U);
+}
+
 TEST_F(Cost, AnIdleConnectionTakes512BytesAtMost) {
   constexpr std::size_t connections = 10;
   std::vector<LocalStream> clients;
