@@ -1,7 +1,10 @@
 // Buffers that are lent to a peer and come back (docs/design.md, 19).
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -420,6 +423,326 @@ TEST_F(LentToAProcess, ComeBackWhenItDies) {
   EXPECT_TRUE(acquiring.finished_within(soon()));
   EXPECT_CODE(acquiring.result(), std::errc::broken_pipe);
   EXPECT_EQ(lender.free_buffers(), 3U);
+}
+
+// Peers that lie: each is a MessageStream that says whatever it likes.
+
+enum Kind : unsigned char { set_up = 1, lend = 2, returned = 3 };
+
+/// A message of the protocol: a kind, a number, and eight bytes with the lowest first.
+std::string control(int kind, int number, std::uint64_t value) {
+  std::string bytes{static_cast<char>(kind), static_cast<char>(number)};
+  for (int i = 0; i < 8; ++i) bytes += static_cast<char>(value >> (8 * i));
+  return bytes;
+}
+
+/// Whether the peer has closed the connection.
+bool is_closed(MessageStream& messages) {
+  std::error_code ec;
+  while (messages.receive(10s, ec)) {
+  }
+  return !ec || ec == std::errc::broken_pipe;
+}
+
+/// A borrower, and a lender that lies.
+class LyingLender : public LentBuffers {
+ protected:
+  LyingLender() { connect(); }
+  void connect() {
+    Ends ends = connected_ends();
+    borrower = BufferBorrower(MessageStream(std::move(ends.server), with_handles));
+    peer = MessageStream(std::move(ends.client), with_handles);
+  }
+  void SetUp() override {
+    LentBuffers::SetUp();
+    if (IsSkipped()) return;
+    memory = SharedMemory::create(3 * 4096);
+    memory.read_only_for_peer();
+    handle = memory.handle_for_peer();
+  }
+  void send(std::string_view message, const std::vector<NativeHandle>& handles = {}) {
+    peer.send(message, handles, 10s);
+  }
+  /// Three buffers of 4000 bytes.
+  void send_set_up() { send(control(set_up, 3, 4000), {handle}); }
+
+  void expect_malformed(std::string_view what) {
+    for (int i = 0; i < 2; ++i) {
+      std::error_code ec;
+      EXPECT_FALSE(borrower.receive(10s, ec)) << what;
+      EXPECT_CODE(ec, Errc::malformed_message) << what;
+    }
+    EXPECT_TRUE(is_closed(peer)) << what;
+  }
+  void expect_set_up_refused(std::string_view message, const std::vector<NativeHandle>& handles) {
+    connect();
+    send(message, handles);
+    expect_malformed(::testing::PrintToString(message));
+  }
+
+  BufferBorrower borrower;
+  MessageStream peer;
+  SharedMemory memory;
+  NativeHandle handle = invalid_handle;
+};
+
+TEST_F(LyingLender, ThatTellsTheTruthIsUnderstood) {
+  send_set_up();
+  send(control(lend, 2, 4000));
+  const BorrowedBuffer buffer = borrower.receive(10s).value();
+  EXPECT_EQ(buffer.bytes().size(), 4000U);
+  memory.data()[2 * 4096] = std::byte{9};
+  EXPECT_EQ(first_of(buffer), 9);
+}
+
+TEST_F(LyingLender, SetsUpWhatCannotBe) {
+  const std::uint64_t sizes[] = {0, 4097, 12'288, UINT64_MAX, UINT64_MAX / 3, UINT64_MAX / 2, UINT64_MAX - 4095};
+  for (const std::uint64_t each : sizes) expect_set_up_refused(control(set_up, 3, each), {handle});
+  // 2^52 of 4096 bytes are none in 64 bits, and so are 2^32 of 2^32.
+  for (const int shift : {31, 32, 33, 52, 58, 62, 63}) {
+    expect_set_up_refused(control(set_up, 64, std::uint64_t{1} << shift), {handle});
+  }
+  for (const int number : {0, 4, 65, 255}) expect_set_up_refused(control(set_up, number, 4096), {handle});
+}
+
+TEST_F(LyingLender, BeginsWithSomethingElse) {
+  for (const int kind : {0, static_cast<int>(lend), static_cast<int>(returned), 4, 255}) {
+    expect_set_up_refused(control(kind, 3, 4096), {handle});
+  }
+  const std::string good = control(set_up, 3, 4096);
+  for (const std::string& message : {std::string(), good.substr(0, 9), good + '\0', std::string(1_MiB, '\1')}) {
+    connect();
+    auto sending = run_async([&] {
+      std::error_code closed;
+      peer.send(message, std::array{handle}, 10s, closed);
+    });
+    expect_malformed("of another size");
+    sending.result();
+  }
+}
+
+TEST_F(LyingLender, SendsMemoryThatIsNone) {
+  expect_set_up_refused(control(set_up, 3, 4096), {});
+  expect_set_up_refused(control(set_up, 3, 4096), {handle, handle});
+  for (ForeignHandle& foreign : handles_that_are_no_stream()) {
+    expect_set_up_refused(control(set_up, 3, 4096), {foreign.get()});
+  }
+  if (!platform.can_fork) return;  // a section has its size for good
+  const SharedMemory unsealed = SharedMemory::create(3 * 4096);
+  expect_set_up_refused(control(set_up, 3, 4096), {unsealed.native_handle()});
+}
+
+TEST_F(LyingLender, LendsWhatCannotBe) {
+  const std::string lies[] = {
+      control(lend, 3, 1),
+      control(lend, 255, 1),
+      control(lend, 0, 4001),
+      control(lend, 2, UINT64_MAX),
+      control(set_up, 3, 4000),
+      control(returned, 0, 1),
+      control(0, 0, 1),
+      control(255, 0, 1),
+      std::string(),
+      control(lend, 1, 1).append(1, '\0'),
+      std::string(9, '\2'),
+  };
+  for (const std::string& lie : lies) {
+    connect();
+    send_set_up();
+    send(control(lend, 0, 10));
+    send(lie);
+    const BorrowedBuffer kept = borrower.receive(10s).value();
+    expect_malformed(::testing::PrintToString(lie));
+    EXPECT_EQ(first_of(kept), 0) << "what was borrowed before is still there";
+  }
+}
+
+TEST_F(LyingLender, LendsABufferTwice) {
+  send_set_up();
+  send(control(lend, 1, 10));
+  send(control(lend, 1, 10));
+  const BorrowedBuffer kept = borrower.receive(10s).value();
+  expect_malformed("twice");
+}
+
+TEST_F(LyingLender, SendsHandlesWithABuffer) {
+  send_set_up();
+  send(control(lend, 1, 10), {handle});
+  expect_malformed("with a handle");
+}
+
+TEST_F(LyingLender, LeavesNothingOpenHere) {
+  expect_set_up_refused(control(set_up, 3, 4097), {handle});
+  const std::size_t before = open_handles();
+  for (int i = 0; i < 20; ++i) {
+    expect_set_up_refused(control(set_up, 3, 4097), {handle, handle});
+    expect_set_up_refused(control(set_up, 3, 4097), {handle});
+  }
+  EXPECT_LE(open_handles(), before);
+}
+
+TEST_F(LyingLender, CostsNoOtherConnection) {
+  Pool pool;
+  pool.send(1);
+  expect_set_up_refused(control(set_up, 3, 4097), {handle});
+  EXPECT_EQ(first_of(pool.receive()), 1);
+}
+
+/// Lends on without reading what comes back: it all stays in one set here, and is told when there is space.
+TEST_F(LyingLender, ThatNeverReadsReturnsKeepsNobodyWaiting) {
+  send_set_up();
+  for (int i = 0; i < 20'000; ++i) {
+    send(control(lend, i % 3, 4000));
+    ASSERT_TRUE(borrower.receive(10s)) << i;
+  }
+  EXPECT_EQ(time_of([&] {
+              send(control(lend, 0, 1));
+              std::error_code ec;
+              borrower.receive(10s).value().give_back(ec);
+              EXPECT_CODE(ec, std::errc::timed_out) << "not told";
+            }) < soon(),
+            true);
+  // Once it reads, all are told of.
+  std::error_code ec;
+  while (peer.receive(0s, ec)) {
+  }
+  EXPECT_FALSE(borrower.receive(0s, ec));
+  const auto message = peer.receive(10s);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(text_of(*message)[0], static_cast<char>(returned));
+}
+
+/// The memory changes all the time, all of it, while buffers of it are read; and some messages are random.
+TEST_F(LyingLender, RewritesTheMemoryInALoop) {
+  std::atomic<bool> is_over{false};
+  auto rewriting = run_async([&] {
+    std::mt19937 random(19);
+    while (!is_over) {
+      for (std::byte& byte : memory.bytes()) byte = static_cast<std::byte>(random());
+    }
+  });
+  std::mt19937 random(7);
+  const auto any = [&random](std::initializer_list<std::uint64_t> values) {
+    return values.begin()[random() % values.size()];
+  };
+  std::size_t received = 0;
+  for (int round = 0; round < 300; ++round) {
+    connect();
+    send_set_up();
+    std::vector<BorrowedBuffer> kept;
+    std::error_code ec;
+    for (int i = 0; i < 20 && !ec; ++i) {
+      send(control(lend, static_cast<int>(any({0, 1, 2, random() % 4})), any({0, 1, 4000, 3999, random() % 4100})));
+      auto buffer = borrower.receive(10s, ec);
+      if (!buffer) continue;
+      unsigned sum = 0;
+      for (const std::byte byte : buffer->bytes()) sum += std::to_integer<unsigned>(byte);
+      EXPECT_LE(sum, 255U * 4000U);
+      ++received;
+      if (random() % 4 == 0) kept.push_back(std::move(*buffer));
+    }
+    if (ec) {
+      EXPECT_CODE(ec, Errc::malformed_message);
+    }
+  }
+  is_over = true;
+  rewriting.result();
+  EXPECT_GT(received, 300U);
+}
+
+/// A lender, and a borrower that lies.
+class LyingBorrower : public LentBuffers {
+ protected:
+  void connect() {
+    Ends ends = connected_ends();
+    peer = MessageStream(std::move(ends.server), with_handles);
+    lender = BufferLender::create(MessageStream(std::move(ends.client), with_handles), three, 10s);
+    lender.send(lender.acquire(), 1);
+    lender.send(lender.acquire(), 1);
+  }
+  void expect_malformed(std::string_view what) {
+    for (int i = 0; i < 2; ++i) {
+      std::error_code ec;
+      lender.take_returns(ec);
+      EXPECT_CODE(ec, Errc::malformed_message) << what;
+    }
+    EXPECT_EQ(lender.free_buffers(), 3U) << what;
+    EXPECT_THROWS_CODE(lender.acquire(), Errc::malformed_message) << what;
+    EXPECT_TRUE(is_closed(peer)) << what;
+  }
+
+  MessageStream peer;
+  BufferLender lender;
+};
+
+TEST_F(LyingBorrower, ThatTellsTheTruthIsUnderstood) {
+  connect();
+  peer.send(control(returned, 0, 3));
+  lender.take_returns();
+  EXPECT_EQ(lender.free_buffers(), 3U);
+}
+
+TEST_F(LyingBorrower, GivesBackWhatItHasNot) {
+  const std::string lies[] = {
+      control(returned, 0, 4), control(returned, 0, 0), control(returned, 0, 8), control(returned, 0, UINT64_MAX),
+      control(returned, 0, 7), control(returned, 1, 1), control(lend, 0, 1),     control(set_up, 3, size),
+      control(0, 0, 1),        control(255, 0, 1),      std::string(),           std::string(11, '\3'),
+      std::string(9, '\3'),    std::string(1000, '\3'),
+  };
+  for (const std::string& lie : lies) {
+    connect();
+    peer.send(lie);
+    expect_malformed(::testing::PrintToString(lie));
+  }
+}
+
+TEST_F(LyingBorrower, GivesBackTwice) {
+  connect();
+  peer.send(control(returned, 0, 1));
+  peer.send(control(returned, 0, 1));
+  expect_malformed("twice");
+}
+
+TEST_F(LyingBorrower, GivesBackWhatIsAcquired) {
+  connect();
+  LentBuffer acquired = lender.acquire();
+  peer.send(control(returned, 0, 4));
+  std::error_code ec;
+  lender.take_returns(ec);
+  EXPECT_CODE(ec, Errc::malformed_message);
+  EXPECT_EQ(lender.free_buffers(), 2U);
+  EXPECT_EQ(acquired.bytes().size(), size);
+}
+
+TEST_F(LyingBorrower, SendsHandles) {
+  connect();
+  const std::array handles{peer.stream().native_handle()};
+  peer.send(control(returned, 0, 1), handles, 10s);
+  expect_malformed("with a handle");
+}
+
+// What a message costs.
+
+TEST_F(LentBuffers, TakeTwoWritesAMessageAndFewReads) {
+  Pool pool({.buffer_size = size, .buffers = 2});
+  const auto pass = [&](int messages) {
+    for (int i = 0; i < messages; ++i) {
+      pool.lender.send(pool.lender.acquire(), size);
+      pool.receive();
+    }
+  };
+  pass(2);
+  std::atomic<int> writes{0};
+  std::atomic<int> reads{0};
+  const bool is_built_in = set_trace_hook([&](const SystemCall& call) {
+    writes += call.name == platform.write_call ? 1 : 0;
+    reads += call.name == "recvmsg" || call.name == "ReadFile" ? 1 : 0;
+  });
+  pass(10);
+  set_trace_hook({});
+  if (!is_built_in) GTEST_SKIP() << "built without tracing";
+  EXPECT_EQ(writes, 20) << "each wakes one thread at most";
+  EXPECT_EQ(reads, 15) << "the lender reads two returns at once";
 }
 
 }  // namespace
