@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "support/differences.hpp"
 #include "support/handles.hpp"
 #include "support/listening.hpp"
 #include "support/test.hpp"
@@ -53,6 +54,34 @@ TEST(ForkedChild, WhoseHalvesEndLeavesBothDirectionsToTheParent) {
             }),
             "dropped");
   expect_connected(ends.client, ends.server);
+}
+
+TEST(ForkedChild, GivesNothingBackThatItsParentHasBorrowed) {
+  if (!platform.has_shared_memory) GTEST_SKIP() << "operation_not_supported here";
+  Ends ends = connected_ends();
+  BufferBorrower borrower(MessageStream(std::move(ends.server), {.handles = true}));
+  BufferLender lender =
+      BufferLender::create(MessageStream(std::move(ends.client), {.handles = true}), {.buffer_size = 10}, 10s);
+  lender.send(lender.acquire(), 10);
+  lender.send(lender.acquire(), 10);
+  BorrowedBuffer explicitly = borrower.receive(10s).value();
+  BorrowedBuffer dropped = borrower.receive(10s).value();
+  EXPECT_EQ(in_fork([&]() -> std::string {
+              std::error_code ec;
+              explicitly.give_back(ec);
+              dropped = {};
+              const bool gives = ec != Errc::closed || borrower.receive(0s, ec) || ec != Errc::closed ||
+                                 lender.acquire(0s, ec) || ec != Errc::closed;
+              borrower = BufferBorrower();
+              lender = BufferLender();
+              return gives ? "goes on" : "closed";
+            }),
+            "closed");
+  lender.take_returns();
+  EXPECT_EQ(lender.free_buffers(), 1U);
+  dropped = {};
+  lender.take_returns();
+  EXPECT_EQ(lender.free_buffers(), 2U) << "both ends go on in the parent";
 }
 
 TEST(ForkedChild, MayEndADirectionByShutdownForItIsAsked) {
