@@ -186,7 +186,7 @@ class ManyEchoes {
     pipe->data = this;
     check(uv_accept(reinterpret_cast<uv_stream_t*>(&listener_), stream), "uv_accept");
     const auto allocate = [](uv_handle_t* handle, std::size_t /*suggested*/, uv_buf_t* buffer) {
-      *buffer = uv_buf_init(of(handle).buffer_.data(), bench::buffer_size);
+      *buffer = uv_buf_init(reinterpret_cast<char*>(of(handle).buffer_->bytes.data()), bench::buffer_size);
     };
     const auto finish = [](uv_stream_t* from, ssize_t n, const uv_buf_t* buffer) {
       if (n != 0) of(from).answer(from, n, *buffer);
@@ -208,7 +208,7 @@ class ManyEchoes {
 
   uv_pipe_t listener_;
   std::size_t left_;
-  std::vector<char> buffer_ = std::vector<char>(bench::buffer_size);
+  std::unique_ptr<bench::PageBuffer> buffer_ = std::make_unique<bench::PageBuffer>();
 };
 
 void serve_many(const Session& session) { ManyEchoes(session.connections).run(session.address); }

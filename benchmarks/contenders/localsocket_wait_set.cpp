@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <system_error>
 #include <vector>
@@ -36,7 +37,7 @@ void serve(const Session& session) {
   waiting.add(listener_key, listener);
   bench::say_ready();
   std::vector<LocalStream> streams;
-  std::vector<std::byte> buffer(bench::buffer_size);
+  const auto buffer = std::make_unique<bench::PageBuffer>();
   std::vector<WaitSet::Report> reports(bench::reports_at_once);
   for (std::size_t left = session.connections;;) {
     const std::size_t count = waiting.wait(reports);
@@ -46,7 +47,7 @@ void serve(const Session& session) {
         waiting.add(streams.size() - 1, streams.back());
         continue;
       }
-      if (echo(streams[report.key], buffer)) continue;
+      if (echo(streams[report.key], buffer->bytes)) continue;
       waiting.remove(report.key);
       streams[report.key].close();
       if (--left == 0) return;

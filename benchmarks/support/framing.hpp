@@ -2,6 +2,7 @@
 // contenders move the bytes.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -11,6 +12,12 @@
 namespace bench {
 
 inline constexpr std::size_t buffer_size = 64 * 1024;
+
+/// The one buffer of a server of the workload "many". On a page of its own: how long the kernel copies a request
+/// depends on where that begins.
+struct alignas(4096) PageBuffer {
+  std::array<std::byte, buffer_size> bytes;
+};
 
 /// Collects messages to be written together.
 class Packer {

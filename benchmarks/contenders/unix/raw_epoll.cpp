@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <ctime>
 #include <iostream>
+#include <memory>
 #include <span>
 #include <string>
 #include <thread>
@@ -62,7 +63,7 @@ void serve(const Session& session) {
   epoll.add(listener.get(), listener_key);
   bench::say_ready();
   std::vector<Descriptor> connections;
-  std::vector<std::byte> buffer(bench::buffer_size);
+  const auto buffer = std::make_unique<bench::PageBuffer>();
   for (std::size_t left = session.connections;;) {
     for (const epoll_event& event : epoll.wait()) {
       if (event.data.u64 == listener_key) {
@@ -71,8 +72,8 @@ void serve(const Session& session) {
         continue;
       }
       Descriptor& connection = connections[event.data.u64];
-      if (const std::size_t n = receive(connection.get(), buffer); n > 0) {
-        send(connection.get(), std::span(buffer).first(n));
+      if (const std::size_t n = receive(connection.get(), buffer->bytes); n > 0) {
+        send(connection.get(), std::span(buffer->bytes).first(n));
         continue;
       }
       connection = Descriptor(-1);
@@ -152,7 +153,7 @@ class Load {
 
   /// Whether it is whole.
   bool receive_answer(Client& client) {
-    const std::size_t n = receive(client.socket.get(), buffer_);
+    const std::size_t n = receive(client.socket.get(), buffer_->bytes);
     expect(n > 0, "the server left");
     client.received += n;
     if (client.received < request_.size()) return false;
@@ -161,7 +162,7 @@ class Load {
   }
 
   std::vector<std::byte> request_;
-  std::vector<std::byte> buffer_ = std::vector<std::byte>(bench::buffer_size);
+  std::unique_ptr<bench::PageBuffer> buffer_ = std::make_unique<bench::PageBuffer>();
   std::vector<Client> clients_;
   Epoll epoll_;
   std::size_t to_send_ = 0;
