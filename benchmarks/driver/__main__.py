@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures the contenders side by side: python3 benchmarks/driver --programs BUILD/benchmarks --output DIRECTORY.
 
-Prints a table per workload and pinning; leaves results.json, results.md, ratios.svg and many.svg in the output
-directory. Exits with 1 if a contender that is there failed.
+Prints a table per workload and pinning; leaves results.json, results.md, ratios.svg, many.svg and frames.svg in the
+output directory. Exits with 1 if a contender that is there failed.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import shutil
 import sys
 
 import counting
+import frames
 import many
 import plot
 import report
@@ -32,7 +33,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="9 unless quick, then 3")
     parser.add_argument("--quick", action="store_true", help="a tenth of the operations")
     parser.add_argument("--windows", action="store_true", help="Windows programs, run by Wine")
-    parser.add_argument("--only", action="append", metavar="WORKLOAD", help="the key of a timed one, many or counts")
+    parser.add_argument("--only", action="append", metavar="WORKLOAD", help="the key of a timed one, many, frames, frames-touched or counts")
     parser.add_argument("--seed", type=int, default=1, help="of the order in each round")
     return parser.parse_args()
 
@@ -60,6 +61,7 @@ def main():
         "contenders": [contender.name for contender in contenders],
         "timed": [],
         "many": [],
+        "frames": [],
     }
     runner = Runner(options.programs, options.windows)
     try:
@@ -74,6 +76,10 @@ def main():
             many.print_section(section)
         if results["many"]:
             many.count(results, runner)
+        for workload in chosen(options, tables.FRAMES):
+            section = frames.measure(workload, runner, rounds, options.seed)
+            results["frames"].append(section)
+            report.print_section(section)
         if not options.windows and (not options.only or "counts" in options.only):
             results["system_calls"] = counting.system_calls(tables.ROUND_TRIP, contenders, runner)
             results["instructions"] = counting.instructions(contenders, runner)
@@ -83,14 +89,15 @@ def main():
         runner.close()
 
     (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    texts = {"": report.markdown(results), many.MARK: many.markdown(results)}
+    texts = {"": report.markdown(results), many.MARK: many.markdown(results), frames.MARK: frames.markdown(results)}
     (options.output / "results.md").write_text("\n".join(filter(None, texts.values())), encoding="utf-8")
-    drawn = [plot.write(results, options.output / "ratios.svg"), plot.write_many(results, options.output / "many.svg")]
+    pictures = {"ratios": plot.write, "many": plot.write_many, "frames": plot.write_frames}
+    drawn = [name for name, write in pictures.items() if write(results, options.output / f"{name}.svg")]
     if options.page:
         report.update_page(texts, options.page)
-        if drawn[1]:
-            shutil.copy(options.output / "many.svg", options.page.parent / "benchmarks-many.svg")
-    print(f"\nresults: {options.output}/results.json, results.md" + (" and pictures" if any(drawn) else ""))
+        for name in {"many", "frames"} & set(drawn):
+            shutil.copy(options.output / f"{name}.svg", options.page.parent / f"benchmarks-{name}.svg")
+    print(f"\nresults: {options.output}/results.json, results.md" + (" and pictures" if drawn else ""))
     return 1 if report.failures(results) else 0
 
 

@@ -72,6 +72,32 @@ def write_many(results, path):
     return True
 
 
+def write_frames(results, path):
+    """The time of a frame over its size."""
+    if pyplot is None or not results["frames"]:
+        return False
+    lines = {}
+    for section in results["frames"]:
+        workload = report.BY_KEY[section["workload"]]
+        for name, row in report.summary(section).items() if workload.name == "frames" else ():
+            lines.setdefault(name, []).append((workload.size / 2**10, row["median"] / 1000))
+        for name, row in report.summary(section).items() if workload.name != "frames" else ():
+            lines.setdefault(f"{name}, written and read", []).append((workload.size / 2**10, row["median"] / 1000))
+    figure, axes = pyplot.subplots(layout="constrained", figsize=(7, 4.5))
+    for name, points in lines.items():
+        axes.plot(*zip(*points), "--" if "written" in name else "-", marker="o", markersize=3, linewidth=1, label=name)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("KiB", fontsize=8)
+    axes.set_ylabel("µs from the send until it is done with", fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.legend(fontsize=7)
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+    return True
+
+
 def draw_many(axes, results, size, value):
     lines = {}
     for section in results["many"]:

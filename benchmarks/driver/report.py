@@ -2,9 +2,9 @@
 
 import statistics
 
-from tables import IDLE, MANY, RAW, RAW_AGAIN, ROUND_TRIP, WORKLOADS
+from tables import FRAMES, IDLE, MANY, RAW, RAW_AGAIN, ROUND_TRIP, WORKLOADS
 
-BY_KEY = {workload.key: workload for workload in WORKLOADS + MANY}
+BY_KEY = {workload.key: workload for workload in WORKLOADS + MANY + FRAMES}
 
 
 def cost(result):
@@ -137,4 +137,4 @@ def update_page(texts, page):
 def failures(results):
     counts = [results.get(part) or {} for part in ("system_calls", "instructions", "idle", "many_idle")]
     counts += [part or {} for part in results.get("many_system_calls", {}).values()]
-    return any(part.get("failed") for part in [*results["timed"], *results["many"], *counts])
+    return any(part.get("failed") for part in [*results["timed"], *results["many"], *results["frames"], *counts])

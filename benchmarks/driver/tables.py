@@ -42,6 +42,17 @@ TURNS = 3  # in a round, because they are short
 MANY_COUNTED = [many(64, connections) for connections in (1, 100)]
 
 
+def frames(size, touched):
+    name = "frames-touched" if touched else "frames"
+    count = min(2_000, max(20, 64 * 2**20 // size))
+    unit = f"{size // 2**20} MiB" if size >= 2**20 else f"{size // 2**10} KiB"
+    return Workload(f"{name}-{size}", f"{unit}{', written and read' if touched else ''}", name, size, count, "us")
+
+
+# A frame is under way at a time, from the one that writes it to the other and until that one is done with it.
+FRAMES = [frames(2**power, touched) for touched in (False, True) for power in range(12, 27, 2)]
+
+
 @dataclass(frozen=True)
 class Contender:
     name: str
@@ -74,6 +85,14 @@ NO_PLAIN_STREAM = {
 }
 
 # The server is what these compare, so all are driven by one and the same client.
+FRAME_CONTENDERS = [
+    Contender("raw", built("raw_frames")),
+    Contender("raw again", built("raw_frames")),
+    Contender("localsocket", built("lent_buffers")),
+    Contender("socket", built("raw_frames"),
+              does={"frames": "copied-frames", "frames-touched": "copied-frames-touched"}),
+]
+
 DRIVERS = {"clients": RAW, "many": Contender("load", built("raw_epoll"))}
 
 UNIX = [

@@ -30,7 +30,7 @@ void Times::report(Clock::duration together, Clock::duration processor_time) {
 
 Clock::duration Times::sum() const { return std::accumulate(times_.begin(), times_.end(), Clock::duration()); }
 
-RoundTrips::RoundTrips(std::size_t count) : kept_(count), left_(warm_up + count) {}
+RoundTrips::RoundTrips(std::size_t count) : kept_(count), to_skip_(warm_up(count)), left_(to_skip_ + count) {}
 
 bool RoundTrips::lap() {
   const Clock::time_point now = Clock::now();

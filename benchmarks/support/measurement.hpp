@@ -1,6 +1,7 @@
 // What a client measures and prints.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <vector>
@@ -34,10 +35,11 @@ class Times {
   std::vector<Clock::duration> times_;
 };
 
-/// The time of each round trip, by one reading of the clock for each. The first ones warm up and are not kept.
+/// The time of each round trip, by one reading of the clock for each. The first ones warm up and are not kept: at most
+/// as many as are.
 class RoundTrips {
  public:
-  static constexpr std::size_t warm_up = 100;
+  static constexpr std::size_t warm_up(std::size_t count) { return std::min(count, std::size_t{100}); }
 
   explicit RoundTrips(std::size_t count);
 
@@ -48,8 +50,8 @@ class RoundTrips {
 
  private:
   Times kept_;
+  std::size_t to_skip_;
   std::size_t left_;
-  std::size_t to_skip_ = warm_up;
   Clock::time_point last_ = Clock::now();
 };
 

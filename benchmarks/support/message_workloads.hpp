@@ -42,7 +42,8 @@ void serve_message_echo(const Session& session) {
   typename T::Listener listener(session.address);
   say_ready();
   Channel channel(listener.accept());
-  for (std::size_t i = 0; i < RoundTrips::warm_up + session.count; ++i) channel.send(channel.receive());
+  const std::size_t trips = RoundTrips::warm_up(session.count) + session.count;
+  for (std::size_t i = 0; i < trips; ++i) channel.send(channel.receive());
 }
 
 template <Transport T, MessageChannel Channel>
