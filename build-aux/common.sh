@@ -56,7 +56,8 @@ need_examples() {
     'libfmt-dev: pkg-config --exists fmt' \
     'libasio-dev: test -e /usr/include/asio.hpp' \
     'libxxhash-dev: pkg-config --exists libxxhash' \
-    'nlohmann-json3-dev: pkg-config --exists nlohmann_json'
+    'nlohmann-json3-dev: pkg-config --exists nlohmann_json' \
+    'libstb-dev: pkg-config --exists stb'
 }
 
 need_native() {
@@ -103,6 +104,7 @@ need_windows() {
     'libcli11-dev: test -e /usr/include/CLI/CLI.hpp' \
     'libxxhash-dev: test -e /usr/include/xxhash.h' \
     'nlohmann-json3-dev: test -e /usr/include/nlohmann/json.hpp' \
+    'libstb-dev: test -e /usr/include/stb/stb_image_write.h' \
     'googletest: test -e /usr/src/googletest/googlemock/src/gmock-all.cc'
   stage_wraps
 }
@@ -115,6 +117,7 @@ stage_wraps() {
   stage_wrap fmt /usr include:fmt
   stage_wrap gtest /usr/src/googletest googletest googlemock
   stage_wrap xxhash /usr/include xxhash.h
+  stage_wrap stb /usr/include/stb stb_image_write.h
   stage_wrap nlohmann_json /usr include:nlohmann
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,6 +76,12 @@ std::vector<std::string> with_lines(std::vector<std::string> arguments, int coun
 }
 
 constexpr int many = 20'000;
+
+std::string contents(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  EXPECT_TRUE(in) << file;
+  return {std::istreambuf_iterator<char>(in), {}};
+}
 
 class Example : public ::testing::Test {
  protected:
@@ -187,6 +194,26 @@ TEST_F(Example, ACommandThatDoesNotExistIsReportedAndNothingArrives) {
   EXPECT_EQ(sender.wait(), 1);
   EXPECT_EQ(receiver.read_to_end(), "");
   EXPECT_EQ(receiver.wait(), 0);
+}
+
+// ---- frames
+
+TEST_F(Example, FramesAreDrawnByOneProcessAndWrittenByAnother) {
+  if (!platform.has_shared_memory) GTEST_SKIP() << "operation_not_supported here";
+  const std::filesystem::path directory = std::filesystem::temp_directory_path() / address;
+  ChildProcess producer = run("frame_producer", {address, "5"});
+  EXPECT_THAT(producer.read_line(), StartsWith("listening on "));
+  ChildProcess consumer = run("frame_consumer", {address, directory.string()});
+  EXPECT_THAT(lines_of(consumer), ElementsAre("5 frames"));
+  EXPECT_EQ(consumer.wait(), 0);
+  EXPECT_EQ(producer.wait(), 0);
+  std::set<std::string> pictures;
+  for (int i = 0; i < 5; ++i) pictures.insert(contents(directory / (std::to_string(i) + ".png")));
+  std::filesystem::remove_all(directory);
+  EXPECT_EQ(pictures.size(), 5U) << "each frame is another picture";
+  // The signature of a PNG, and its header: the size in pixels, 8 bits each of red, green and blue.
+  const std::string_view head("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x05\0\0\0\x02\xd0\x08\x02", 26);
+  for (const std::string& picture : pictures) EXPECT_EQ(picture.substr(0, head.size()), head);
 }
 
 // ---- rpc
@@ -328,11 +355,7 @@ class LogExample : public Example {
   }
 
   /// What was stored in a file of a log's directory.
-  std::string stored(const std::string& file) const {
-    std::ifstream in(directory / file, std::ios::binary);
-    EXPECT_TRUE(in) << file;
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
+  std::string stored(const std::string& file) const { return contents(directory / file); }
 
   void expect_stored(const std::string& log) {
     EXPECT_THAT(server.read_line(), StartsWith("storing "));
