@@ -105,8 +105,10 @@ class Reading {
     const std::size_t count = call().read_with_handles(to, arrived.handles, ec);
     handles_->arrived += count;
     arrived.end = handles_->arrived;
-    // A message that is not here whole has had its own: what comes with nothing but its bytes is too much.
-    const bool is_too_much = !arrived.handles.empty() && arrived.end <= handles_->message_end;
+    // A message that is not here whole has had its own: what comes with nothing but its bytes is too much. And the
+    // next one's may wait, and those of the one behind it, which came with the rest of a header: there are no third.
+    const bool is_too_much =
+        !arrived.handles.empty() && (arrived.end <= handles_->message_end || handles_->waiting.size() > 1);
     if (ec == Errc::malformed_message || is_too_much) {
       handles_->fail(Errc::malformed_message);
       ec = handles_->failure;
@@ -239,7 +241,11 @@ bool MessageReader::claim(Reading& reading, const Frame& frame, std::error_code&
 
 std::optional<Frame> MessageReader::next_with_handles(Reading& reading, std::error_code& ec) {
   IncomingHandles& in = *handles_;
-  if (!reading.may_begin() || !read_greeting(reading, ec)) return std::nullopt;
+  if (!reading.may_begin()) return std::nullopt;
+  if (!read_greeting(reading, ec)) {
+    if (!ec && in.greeted != 0) ec = error(Operation::read, Errc::malformed_message);  // cut short
+    return std::nullopt;
+  }
   if (in.begun_size != 0) {
     queue_.reserve(read_ahead_size);
     queue_.append(Bytes(in.begun).first(std::exchange(in.begun_size, 0)));

@@ -128,6 +128,38 @@ TEST_F(LyingPeer, FloodsALargeMessageWithThem) {
   EXPECT_CODE(ec, Errc::malformed_message);
 }
 
+TEST_F(LyingPeer, SendsThemWithEachByteOfAHeader) {
+  std::error_code ec;
+  for (const char byte : frame(0, 64, "")) {
+    send(200, std::string(1, byte));
+    messages.receive(0s, ec);
+    if (ec != std::errc::timed_out) break;
+    ASSERT_LT(open_handles(), before + 3 * 200) << "it takes them all";
+  }
+  expect_malformed();
+}
+
+TEST_F(LyingPeer, SendsThemWithAcknowledgements) {
+  std::error_code ec;
+  for (int i = 0; i < 10; ++i) {
+    send(200, frame(1, 0, ""));
+    messages.receive(0s, ec);
+    if (ec != std::errc::timed_out) break;
+    ASSERT_LT(open_handles(), before + 3 * 200) << "it takes them all";
+  }
+  expect_malformed();
+}
+
+TEST_F(LyingPeer, EndsInsideItsGreeting) {
+  auto [a, b] = LocalStream::pair();
+  MessageStream other(std::move(b), {.handles = true});
+  a.write_all(greeting.substr(0, 5));
+  a.close();
+  std::error_code ec;
+  EXPECT_FALSE(other.receive(10s, ec));
+  EXPECT_CODE(ec, Errc::malformed_message);
+}
+
 TEST_F(LyingPeer, AcknowledgesWhatWasNotSent) {
   peer.write_all(frame(1, 1, ""));
   expect_malformed();
