@@ -36,6 +36,7 @@ const auto& table() noexcept {
       Row{{}, ECONNRESET, std::errc::broken_pipe},
       Row{{}, ENOTCONN, std::errc::broken_pipe},
       Row{{}, ENFILE, std::errc::too_many_files_open},
+      Row{{}, ETOOMANYREFS, std::errc::too_many_files_open},  // of descriptors under way (unix(7))
       Row{{}, ENOBUFS, std::errc::not_enough_memory},
       Row{{}, EDQUOT, std::errc::no_space_on_device},
       Row{{}, ENOLCK, std::errc::not_enough_memory},  // for the record of a lock (flock(2))

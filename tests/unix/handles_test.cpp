@@ -1,5 +1,7 @@
-// Peers that lie about the descriptors that they send with messages (docs/design.md, 18).
+// Peers that lie about the descriptors that they send with messages, and processes that have no more of them
+// (docs/design.md, 18).
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <localsocket/unix/descriptors.hpp>
 
@@ -10,6 +12,8 @@
 
 #include "support/handles.hpp"
 #include "support/test.hpp"
+#include "unix/faults.hpp"
+#include "unix/fork.hpp"
 
 namespace localsocket::test {
 namespace {
@@ -168,6 +172,69 @@ TEST_F(LyingPeer, AcknowledgesWhatWasNotSent) {
 TEST_F(LyingPeer, SendsAnotherKind) {
   peer.write_all(frame(2, 0, ""));
   expect_malformed();
+}
+
+/// Both ends of a connection of messages with handles.
+struct Messages {
+  explicit Messages(std::pair<LocalStream, LocalStream> ends = LocalStream::pair())
+      : sender(std::move(ends.first), {.handles = true}), receiver(std::move(ends.second), {.handles = true}) {}
+  MessageStream sender;
+  MessageStream receiver;
+};
+
+/// Sends three descriptors where there are numbers for `left`, with a message that says it has `said`.
+void expect_cut_off(std::size_t left, std::size_t said) {
+  SCOPED_TRACE(std::to_string(left) + " left, said to be " + std::to_string(said));
+  auto [peer, ours] = LocalStream::pair();
+  MessageStream messages(std::move(ours), {.handles = true});
+  Messages others;
+  peer.write_all(greeting);
+  posix::send_descriptors(peer, std::vector<int>(3, STDIN_FILENO), frame(0, static_cast<char>(said), "x"));
+  others.sender.send("y", 10s);
+  const std::size_t before = open_handles();
+  {
+    NoDescriptorsLeft none;
+    for (std::size_t i = 0; i < left; ++i) none.give_back_one();
+    const std::size_t taken = open_handles();
+    std::error_code ec;
+    EXPECT_FALSE(messages.receive(10s, ec));
+    EXPECT_CODE(ec, Errc::malformed_message);
+    EXPECT_EQ(open_handles(), taken);
+    EXPECT_TRUE(others.receiver.receive(10s, ec));
+    EXPECT_CODE(ec, success);
+  }
+  others.sender.send("z", std::vector<int>(3, STDIN_FILENO), 10s);
+  EXPECT_TRUE(others.receiver.receive(10s));
+  EXPECT_EQ(others.receiver.take_handles().size(), 3U);
+  EXPECT_EQ(open_handles(), before);
+}
+
+TEST(NoDescriptors, EndsTheConnectionThatBringsSomeAndNoOther) {
+  for (std::size_t left = 0; left < 3; ++left) {
+    for (const std::size_t said : {std::size_t{3}, left}) expect_cut_off(left, said);
+  }
+}
+
+// The system counts those under way of all of a user's processes (unix(7), ETOOMANYREFS).
+TEST(DescriptorsUnderWay, AreAtMostAsManyAsTheUserMayOpen) {
+  if (::getuid() != 0) GTEST_SKIP() << "needs root, to be a user who has none under way";
+  EXPECT_EQ(as_user(unused_user(),
+                    []() -> std::string {
+                      constexpr rlimit few{40, 40};
+                      if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return "cannot be limited";
+                      Messages messages;
+                      const std::vector<int> descriptors(20, STDIN_FILENO);
+                      std::error_code ec;
+                      int count = 0;
+                      while (count < 10 && messages.sender.send("x", descriptors, 10s, ec)) ++count;
+                      if (ec != std::errc::too_many_files_open) return outcome(ec);
+                      for (int i = 0; i < count; ++i) messages.receiver.receive(10s);
+                      messages.sender.send("y", descriptors, 10s);
+                      std::string text;
+                      messages.receiver.receive(text, 10s);
+                      return text;
+                    }),
+            "y");
 }
 
 }  // namespace
