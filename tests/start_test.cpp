@@ -3,7 +3,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -13,6 +12,7 @@
 
 #include "support/listening.hpp"
 #include "support/process.hpp"
+#include "support/race.hpp"
 #include "support/test.hpp"
 #include "support/watchdog.hpp"
 
@@ -20,12 +20,6 @@ namespace localsocket::test {
 namespace {
 
 constexpr auto quit = "quit";
-
-/// What tests/race/one_server.sh asks for, or what suits the suite.
-int number_from(const char* variable, int otherwise) {
-  const char* const text = std::getenv(variable);
-  return text != nullptr ? std::atoi(text) : otherwise;
-}
 
 long long in_milliseconds(Clock::duration time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();

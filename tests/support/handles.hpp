@@ -20,6 +20,9 @@ NativeHandle duplicate_handle(NativeHandle handle);
 /// How many descriptors, or handles of any kind, this process has open.
 std::size_t open_handles();
 
+/// How many pieces of shared memory this process has mapped.
+std::size_t shared_mappings();
+
 /// Owns a handle.
 class ForeignHandle {
  public:

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 #include <system_error>
 
 namespace localsocket::test {
@@ -48,6 +49,14 @@ std::size_t open_handles() {
   constexpr int most = 4096;  // far more than a test has
   std::size_t count = 0;
   for (int fd = 0; fd < most; ++fd) count += is_open_handle(fd) ? 1U : 0U;
+  return count;
+}
+
+// proc(5); where there is none there is no shared memory either.
+std::size_t shared_mappings() {
+  std::ifstream maps("/proc/self/maps");
+  std::size_t count = 0;
+  for (std::string line; std::getline(maps, line);) count += line.find("/memfd:") != std::string::npos ? 1U : 0U;
   return count;
 }
 

@@ -54,6 +54,15 @@ std::size_t open_handles() {
   return found;
 }
 
+std::size_t shared_mappings() {
+  std::size_t count = 0;
+  MEMORY_BASIC_INFORMATION region{};
+  for (const char* at = nullptr; VirtualQuery(at, &region, sizeof region) != 0; at += region.RegionSize) {
+    count += region.Type == MEM_MAPPED && region.BaseAddress == region.AllocationBase ? 1U : 0U;
+  }
+  return count;
+}
+
 std::vector<ForeignHandle> handles_that_are_no_stream() { return handles_of_no_use(); }
 
 std::vector<ForeignHandle> handles_that_are_no_listener() { return handles_of_no_use(); }
