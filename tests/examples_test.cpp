@@ -88,6 +88,17 @@ class Example : public ::testing::Test {
   const std::string address = LocalAddress::unique().text();
 };
 
+/// With a directory of its own, which the example or the test makes.
+class DirectoryExample : public Example {
+ protected:
+  ~DirectoryExample() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+  }
+
+  const std::filesystem::path directory = std::filesystem::temp_directory_path() / address;
+};
+
 // ---- echo
 
 class EchoExample : public Example, public ::testing::WithParamInterface<const char*> {};
@@ -196,11 +207,27 @@ TEST_F(Example, ACommandThatDoesNotExistIsReportedAndNothingArrives) {
   EXPECT_EQ(receiver.wait(), 0);
 }
 
+// ---- files
+
+TEST_F(DirectoryExample, AFileThatOneProcessOpensIsReadByAnother) {
+  std::filesystem::create_directories(directory / "inner");
+  const std::string content = text_of(some_bytes(200'000));
+  std::ofstream(directory / "file", std::ios::binary) << content;
+  Server server("open_file_server", {address, directory.string()});
+  ChildProcess client = run("open_file_client", {address, "file", "file"});
+  EXPECT_EQ(client.read_to_end(), content + content);
+  EXPECT_EQ(client.wait(), 0);
+  for (const std::string name : {"none", "inner", "..", "inner/../file"}) {
+    ChildProcess refused = run("open_file_client", {address, name});
+    EXPECT_EQ(refused.read_line(), "open_file_client: " + name + ": error: there is no such file");
+    EXPECT_EQ(refused.wait(), 1);
+  }
+}
+
 // ---- frames
 
-TEST_F(Example, FramesAreDrawnByOneProcessAndWrittenByAnother) {
+TEST_F(DirectoryExample, FramesAreDrawnByOneProcessAndWrittenByAnother) {
   if (!platform.has_shared_memory) GTEST_SKIP() << "operation_not_supported here";
-  const std::filesystem::path directory = std::filesystem::temp_directory_path() / address;
   ChildProcess producer = run("frame_producer", {address, "5"});
   EXPECT_THAT(producer.read_line(), StartsWith("listening on "));
   ChildProcess consumer = run("frame_consumer", {address, directory.string()});
@@ -209,7 +236,6 @@ TEST_F(Example, FramesAreDrawnByOneProcessAndWrittenByAnother) {
   EXPECT_EQ(producer.wait(), 0);
   std::set<std::string> pictures;
   for (int i = 0; i < 5; ++i) pictures.insert(contents(directory / (std::to_string(i) + ".png")));
-  std::filesystem::remove_all(directory);
   EXPECT_EQ(pictures.size(), 5U) << "each frame is another picture";
   // The signature of a PNG, and its header: the size in pixels, 8 bits each of red, green and blue.
   const std::string_view head("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x05\0\0\0\x02\xd0\x08\x02", 26);
@@ -347,13 +373,8 @@ TEST_F(Example, AKeyOfSshAgentIsListed) {
 
 // ---- log
 
-class LogExample : public Example {
+class LogExample : public DirectoryExample {
  protected:
-  ~LogExample() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(directory, ignored);
-  }
-
   /// What was stored in a file of a log's directory.
   std::string stored(const std::string& file) const { return contents(directory / file); }
 
@@ -362,7 +383,6 @@ class LogExample : public Example {
     EXPECT_EQ(server.read_line(), "stored " + log);
   }
 
-  const std::filesystem::path directory = std::filesystem::temp_directory_path() / address;
   Server server{"log_server", {address, directory.string()}};
 };
 
