@@ -139,7 +139,7 @@ class KilledPeers : public ::testing::Test {
               {listener.local_address().text(), std::to_string(static_cast<int>(part)), std::to_string(random())});
     Side side(listener.accept(10s), static_cast<unsigned>(random()));
     Async<std::error_code> passing([&] { return side.run(opposite(part)); });
-    spin_for(std::chrono::microseconds(random() % 20'000) * time_factor());
+    spin_for(std::chrono::microseconds(random() % 10'000) * time_factor());
     child.kill();
     EXPECT_TRUE(passing.finished_within(soon()));
     const std::error_code ec = passing.result();
@@ -156,7 +156,7 @@ class KilledPeers : public ::testing::Test {
 // tests/race/killed_peers.sh asks for more.
 TEST_F(KilledPeers, EndTheOtherSideWhichHasNothingLeftOpen) {
   constexpr std::array parts{Part::sends, Part::receives, Part::asks, Part::answers};
-  const int rounds = number_from("RACE_ROUNDS", running_under_wine() ? 8 : 100);
+  const int rounds = number_from("RACE_ROUNDS", running_under_wine() ? 4 : 100);
   SCOPED_TRACE("RACE_SEED=" + std::to_string(seed));
   for (const Part part : parts) kill_one(part);
   const std::size_t handles = open_handles();

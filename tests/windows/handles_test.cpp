@@ -2,15 +2,20 @@
 // 18).
 #include <windows.h>
 
+// After <windows.h>.
+#include <sddl.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "core/seams.hpp"
+#include "support/failing_call.hpp"
 #include "support/handles.hpp"
+#include "support/listening.hpp"
 #include "support/test.hpp"
+#include "windows/raw_pipe.hpp"
 
 namespace localsocket::test {
 namespace {
@@ -85,19 +90,10 @@ TEST_F(LyingPeer, SendsWhatItHasClosed) {
   EXPECT_CODE(error_of_receive(), Errc::malformed_message);
 }
 
-/// While it lives, no process may be opened to take handles out of it.
-class NoProcessOpens {
- public:
-  NoProcessOpens() {
-    detail::seams::injector = [](const char* name, detail::seams::Fault& fault) noexcept {
-      fault = {detail::seams::Fault::Kind::fails, 0, ERROR_ACCESS_DENIED};
-      return std::string_view(name) == "OpenProcess";
-    };
-  }
-  NoProcessOpens(const NoProcessOpens&) = delete;
-  NoProcessOpens& operator=(const NoProcessOpens&) = delete;
-  ~NoProcessOpens() { detail::seams::injector = nullptr; }
-};
+TEST_F(LyingPeer, AcknowledgesWhatWasNotSent) {
+  peer.write_all(std::string_view("\1\1\0\0\0\0", 6));
+  EXPECT_CODE(error_of_receive(), Errc::malformed_message);
+}
 
 TEST(RefusedHandles, LeaveTheMessage) {
   Ends ends = connected_ends();
@@ -108,7 +104,7 @@ TEST(RefusedHandles, LeaveTheMessage) {
   client.send("x", handles, 10s);
   std::error_code ec;
   {
-    const NoProcessOpens refused;
+    const FailingCall refused("OpenProcess", 0, ERROR_ACCESS_DENIED);
     EXPECT_TRUE(server.receive(10s, ec));
   }
   EXPECT_TRUE(server.take_handles(ec).empty());
@@ -117,6 +113,36 @@ TEST(RefusedHandles, LeaveTheMessage) {
   EXPECT_TRUE(server.receive(10s, ec));
   EXPECT_EQ(server.take_handles(ec).size(), 1U);
   EXPECT_CODE(ec, success);
+}
+
+/// That a message with this handle arrives, and the handle does not.
+void expect_refused(MessageStream& messages) {
+  std::error_code ec;
+  EXPECT_TRUE(messages.receive(10s, ec));
+  EXPECT_CODE(ec, success);
+  EXPECT_TRUE(messages.take_handles(ec).empty());
+  EXPECT_CODE(ec, std::errc::permission_denied);
+}
+
+// The number of a process is evidence: only who the connection itself says may send handles.
+TEST_F(LyingPeer, WhoseUserOnlyItsProcessTellsSendsNone) {
+  peer.write_all(frame({number_of(event.native_handle())}, "x"));
+  const FailingCall anonymous("ImpersonateNamedPipeClient", 0, ERROR_CANT_OPEN_ANONYMOUS);
+  expect_refused(messages);
+}
+
+TEST_F(LyingPeer, WhoseProcessIsAnotherUsersSendsNone) {
+  const LocalAddress address = open_address();
+  PSECURITY_DESCRIPTOR administrators = nullptr;
+  ASSERT_TRUE(ConvertStringSecurityDescriptorToSecurityDescriptorA("O:BAD:(A;;FA;;;WD)", SDDL_REVISION_1,
+                                                                   &administrators, nullptr));
+  SECURITY_ATTRIBUTES attributes{sizeof attributes, administrators, FALSE};
+  const RawPipe server(CreateNamedPipeW(wide(address.native()).c_str(), PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1, 4096,
+                                        4096, 0, &attributes));
+  LocalFree(administrators);
+  MessageStream client(LocalStream::connect(address, 10s, {.trust = Trust::anyone}), {.handles = true});
+  server.write(std::string(greeting) + frame({number_of(event.native_handle())}, "x"));
+  expect_refused(client);
 }
 
 }  // namespace
