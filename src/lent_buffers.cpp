@@ -75,7 +75,7 @@ class BufferPool {
 
   /// False: why no call may go on.
   bool may_begin(std::error_code& ec) const noexcept {
-    ec = maker_ == process_generation() ? failure_ : error(Operation::other, Errc::closed);
+    ec = is_of_this_process() ? failure_ : error(Operation::other, Errc::closed);
     return !ec;
   }
 
