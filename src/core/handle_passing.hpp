@@ -4,15 +4,11 @@
 #include <localsocket/owned_handle.hpp>
 #include <localsocket/platform.hpp>
 
-#include <cstddef>
 #include <cstdint>
 #include <system_error>
 #include <vector>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
-
-/// As many go with one message.
-inline constexpr std::size_t most_handles = 64;
 
 /// Those that came with some bytes: `begin` is how many bytes had come before, and `end` how many with these.
 struct ArrivedHandles {

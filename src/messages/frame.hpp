@@ -75,6 +75,8 @@ inline Length decode_length(Bytes bytes) noexcept {
 /// bytes, the lowest first; the handles, where they are numbers, in eight bytes each; and the payload.
 inline constexpr Framing with_handles = static_cast<Framing>(64);
 
+inline constexpr std::size_t most_handles = MessageStream::most_handles;
+
 enum class FrameKind : unsigned char {
   message,
   acknowledgement,  // of that many handles, the oldest first; nothing else
