@@ -134,7 +134,8 @@ class LOCALSOCKET_EXPORT MessageStream {
 
   /// The same with handles, which stay the caller's and are not needed any more when it returns. Errors: as above, and
   /// operation_not_supported (not MessageOptions::handles, or not the peer's), invalid_argument (more than
-  /// most_handles), Errc::closed (also: one of them is not open), too_many_files_open; nothing was sent with these.
+  /// most_handles), Errc::closed (also: one of them is not open), too_many_files_open (Linux: also more under way than
+  /// this user may have open); nothing was sent with these.
   bool send(const WriteBuffers& message, std::span<const NativeHandle> handles, const Wait& wait, std::error_code& ec);
   bool send(const WriteBuffers& message, std::span<const NativeHandle> handles, std::error_code& ec) {
     return send(message, handles, Wait(), ec);
