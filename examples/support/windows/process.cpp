@@ -16,7 +16,7 @@ std::wstring wide(std::string_view utf8) {
 }
 
 /// As CommandLineToArgvW takes it apart: backslashes count only before a quotation mark.
-std::wstring quoted(std::wstring_view argument) {
+std::wstring quoted_argument(std::wstring_view argument) {
   std::wstring result = L"\"";
   std::size_t backslashes = 0;
   for (const wchar_t c : argument) {
@@ -63,7 +63,8 @@ class InheritOnly {
 
 int run_with_output(const std::vector<std::string>& command, localsocket::ChildOutput output) {
   std::wstring line;
-  for (const std::string& argument : command) line.append(line.empty() ? L"" : L" ").append(quoted(wide(argument)));
+  for (const std::string& argument : command)
+    line.append(line.empty() ? L"" : L" ").append(quoted_argument(wide(argument)));
 
   InheritOnly inherited(output.native_handle());
   STARTUPINFOEXW startup{};
