@@ -2,6 +2,7 @@
 #include <localsocket/shared_memory.hpp>
 
 #include "core/errors.hpp"
+#include "core/little_endian.hpp"
 #include "generation.hpp"
 
 #include <array>
@@ -47,17 +48,15 @@ struct PoolMessage {
     lend = 2,       // number: the buffer; value: how many bytes of it
     give_back = 3,  // value: a BufferSet
   };
-  using Bytes = std::array<std::byte, 10>;
+  using Bytes = std::array<std::byte, 2 + size_of_number>;
 
   Bytes bytes() const noexcept {
     Bytes to{static_cast<std::byte>(kind), static_cast<std::byte>(number)};
-    for (unsigned i = 0; i < 8; ++i) to[2 + i] = static_cast<std::byte>(value >> (8 * i));
+    put_number(value, &to[2]);
     return to;
   }
   static PoolMessage of(const Bytes& from) noexcept {
-    PoolMessage message{static_cast<Kind>(from[0]), std::to_integer<unsigned char>(from[1]), 0};
-    for (unsigned i = 0; i < 8; ++i) message.value |= std::to_integer<std::uint64_t>(from[2 + i]) << (8 * i);
-    return message;
+    return {static_cast<Kind>(from[0]), std::to_integer<unsigned char>(from[1]), number_at(&from[2])};
   }
 
   Kind kind;
@@ -72,6 +71,7 @@ class BufferPool {
   BufferPool& operator=(const BufferPool&) = delete;
 
   MessageStream& messages() noexcept { return messages_; }
+  const LocalAddress& name() const noexcept { return messages_.stream().name(); }
 
   /// False: why no call may go on.
   bool may_begin(std::error_code& ec) const noexcept {
@@ -324,15 +324,11 @@ namespace {
 
 std::error_code closed_error() noexcept { return detail::error(detail::Operation::other, Errc::closed); }
 
-/// The throwing form of a call. `end` is a lender or a borrower.
-template <class End, class Function>
-auto or_raise_at(End& end, std::string_view action, Function function) {
-  const auto address = [&end] {
-    if (!end) return LocalAddress();
-    const LocalStream& stream = end.messages().stream();
-    return stream.peer_address().is_unnamed() ? stream.local_address() : stream.peer_address();
-  };
-  return detail::or_raise(action, address, function);
+/// The throwing form of a call. `pool` is what is behind a lender or a borrower, if it is one.
+template <class Pool, class Function>
+auto or_raise_at(const std::shared_ptr<Pool>& pool, std::string_view action, Function function) {
+  return detail::or_raise(
+      action, [&pool] { return pool ? pool->name() : LocalAddress(); }, function);
 }
 
 }  // namespace
@@ -394,15 +390,15 @@ BufferLender BufferLender::create(MessageStream&& messages, const LenderOptions&
 }
 
 LentBuffer BufferLender::acquire(const Wait& wait) {
-  return or_raise_at(*this, "acquire a buffer for", [&](std::error_code& ec) { return acquire(wait, ec); });
+  return or_raise_at(lending_, "acquire a buffer for", [&](std::error_code& ec) { return acquire(wait, ec); });
 }
 
 void BufferLender::send(LentBuffer&& buffer, std::size_t size, const Wait& wait) {
-  or_raise_at(*this, "send a buffer to", [&](std::error_code& ec) { send(std::move(buffer), size, wait, ec); });
+  or_raise_at(lending_, "send a buffer to", [&](std::error_code& ec) { send(std::move(buffer), size, wait, ec); });
 }
 
 void BufferLender::take_returns() {
-  or_raise_at(*this, "take buffers back from", [&](std::error_code& ec) { take_returns(ec); });
+  or_raise_at(lending_, "take buffers back from", [&](std::error_code& ec) { take_returns(ec); });
 }
 
 // Borrowing.
@@ -436,7 +432,7 @@ std::optional<BorrowedBuffer> BufferBorrower::receive(const Wait& wait, std::err
 }
 
 std::optional<BorrowedBuffer> BufferBorrower::receive(const Wait& wait) {
-  return or_raise_at(*this, "receive a buffer from", [&](std::error_code& ec) { return receive(wait, ec); });
+  return or_raise_at(borrowing_, "receive a buffer from", [&](std::error_code& ec) { return receive(wait, ec); });
 }
 
 MessageStream& BufferBorrower::messages() noexcept { return borrowing_->messages(); }

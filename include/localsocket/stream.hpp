@@ -21,6 +21,7 @@
 namespace localsocket::inline LOCALSOCKET_ABI {
 
 namespace detail {
+class BufferPool;
 class Connection;
 class StreamCall;
 }  // namespace detail
@@ -257,6 +258,7 @@ class LOCALSOCKET_EXPORT LocalStream {
   friend class LocalWriter;
   friend class MessageStream;
   friend class WaitSet;
+  friend class detail::BufferPool;
   friend class detail::StreamCall;
   explicit LocalStream(std::shared_ptr<detail::Connection> connection) noexcept;
   const LocalAddress& name() const noexcept;  // whichever end has one, for messages

@@ -1,5 +1,7 @@
 #include "frame.hpp"
 
+#include "core/little_endian.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -159,8 +161,8 @@ std::vector<std::uint64_t> numbers_in(Bytes frame, std::size_t count) {
   std::vector<std::uint64_t> numbers(count);
   Bytes from = frame.subspan(size_of_handles_header);
   for (std::uint64_t& number : numbers) {
-    for (unsigned i = 0; i < 8; ++i) number |= std::to_integer<std::uint64_t>(from[i]) << (8 * i);
-    from = from.subspan(8);
+    number = number_at(from.data());
+    from = from.subspan(size_of_number);
   }
   return numbers;
 }
@@ -170,10 +172,7 @@ std::vector<std::byte> header_with_handles(std::size_t size, std::span<const Nat
   std::byte* to = header.data();
   to += encode_before_handles(size, FrameKind::message, handles.size(), to);
   if (!handles_are_numbers()) return header;
-  for (const NativeHandle handle : handles) {
-    const std::uint64_t number = number_of(handle);
-    for (unsigned i = 0; i < 8; ++i) *to++ = static_cast<std::byte>(number >> (8 * i));
-  }
+  for (const NativeHandle handle : handles) to = put_number(number_of(handle), to);
   return header;
 }
 
