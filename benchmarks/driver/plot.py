@@ -79,10 +79,9 @@ def write_frames(results, path):
     lines = {}
     for section in results["frames"]:
         workload = report.BY_KEY[section["workload"]]
-        for name, row in report.summary(section).items() if workload.name == "frames" else ():
-            lines.setdefault(name, []).append((workload.size / 2**10, row["median"] / 1000))
-        for name, row in report.summary(section).items() if workload.name != "frames" else ():
-            lines.setdefault(f"{name}, written and read", []).append((workload.size / 2**10, row["median"] / 1000))
+        touched = "" if workload.name == "frames" else ", written and read"
+        for name, row in report.summary(section).items():
+            lines.setdefault(name + touched, []).append((workload.size / 2**10, row["median"] / 1000))
     figure, axes = pyplot.subplots(layout="constrained", figsize=(7, 4.5))
     for name, points in lines.items():
         axes.plot(*zip(*points), "--" if "written" in name else "-", marker="o", markersize=3, linewidth=1, label=name)

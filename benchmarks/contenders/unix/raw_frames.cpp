@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -22,22 +23,7 @@ using bench::posix::Descriptor;
 
 using Word = std::array<std::byte, 8>;
 
-void send_all(int socket, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    bytes = bytes.subspan(static_cast<std::size_t>(check(n, "send")));
-  }
-}
-
-/// False: the end.
-bool receive_all(int socket, std::span<std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = check(::recv(socket, bytes.data(), bytes.size(), 0), "recv");
-    if (n == 0) return false;
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-  }
-  return true;
-}
+using Stream = bench::posix::Stream<bench::posix::Blocking>;
 
 Descriptor accept(const std::string& address) {
   const Descriptor listener = bench::posix::open_listener(address);
@@ -49,34 +35,34 @@ Descriptor accept(const std::string& address) {
 struct Copied {
   class Sender {
    public:
-    Sender(const std::string& address, std::size_t size) : socket_(bench::posix::connect(address)), frame_(size) {}
+    Sender(const std::string& address, std::size_t size) : stream_(bench::posix::connect(address)), frame_(size) {}
 
     std::span<std::byte> frame() { return frame_; }
 
     void send() {
-      send_all(socket_.get(), frame_);
+      stream_.send_all(frame_);
       Word answer;
-      expect(receive_all(socket_.get(), answer), "the receiver left");
+      expect(stream_.recv_exact(answer), "the receiver left");
     }
 
    private:
-    Descriptor socket_;
+    Stream stream_;
     std::vector<std::byte> frame_;
   };
 
   class Receiver {
    public:
-    Receiver(const std::string& address, std::size_t size) : socket_(accept(address)), frame_(size) {}
+    Receiver(const std::string& address, std::size_t size) : stream_(accept(address)), frame_(size) {}
 
     std::optional<std::span<const std::byte>> receive() {
-      if (is_busy_) send_all(socket_.get(), Word{});
-      is_busy_ = receive_all(socket_.get(), frame_);
+      if (is_busy_) stream_.send_all(Word{});
+      is_busy_ = stream_.recv_exact(frame_);
       if (!is_busy_) return std::nullopt;
       return frame_;
     }
 
    private:
-    Descriptor socket_;
+    Stream stream_;
     std::vector<std::byte> frame_;
     bool is_busy_ = false;
   };
@@ -114,71 +100,79 @@ struct DescriptorMessage {
   msghdr header{};
 };
 
+void send_descriptor(const Descriptor& socket, int descriptor) {
+  DescriptorMessage message;
+  cmsghdr* const head = CMSG_FIRSTHDR(&message.header);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN(sizeof descriptor);
+  std::memcpy(CMSG_DATA(head), &descriptor, sizeof descriptor);
+  check(::sendmsg(socket.get(), &message.header, MSG_NOSIGNAL), "sendmsg");
+}
+
+Descriptor take_descriptor(const Descriptor& socket) {
+  DescriptorMessage message;
+  check(::recvmsg(socket.get(), &message.header, MSG_CMSG_CLOEXEC), "recvmsg");
+  const cmsghdr* const head = CMSG_FIRSTHDR(&message.header);
+  expect(head != nullptr, "no descriptor came");
+  int descriptor = -1;
+  std::memcpy(&descriptor, CMSG_DATA(head), sizeof descriptor);
+  return Descriptor(descriptor);
+}
+
+Descriptor make_memory(std::size_t size) {
+  Descriptor memory(check(::memfd_create("frames", MFD_CLOEXEC), "memfd_create"));
+  check(::ftruncate(memory.get(), static_cast<off_t>(size)), "ftruncate");
+  return memory;
+}
+
 /// The memory goes over once; then eight bytes a frame each way.
 struct Mapped {
   class Sender {
    public:
     Sender(const std::string& address, std::size_t size)
-        : socket_(bench::posix::connect(address)),
-          memory_(make(size)),
-          frame_(memory_.get(), size, PROT_READ | PROT_WRITE) {
-      std::ranges::fill(frame_.bytes(), std::byte{});
-      DescriptorMessage message;
-      cmsghdr* const head = CMSG_FIRSTHDR(&message.header);
-      head->cmsg_level = SOL_SOCKET;
-      head->cmsg_type = SCM_RIGHTS;
-      head->cmsg_len = CMSG_LEN(sizeof(int));
-      const int descriptor = memory_.get();
-      std::memcpy(CMSG_DATA(head), &descriptor, sizeof descriptor);
-      check(::sendmsg(socket_.get(), &message.header, MSG_NOSIGNAL), "sendmsg");
-    }
+        : Sender(bench::posix::connect(address), make_memory(size), size) {}
 
     std::span<std::byte> frame() { return frame_.bytes(); }
 
     void send() {
       Word word{};
-      send_all(socket_.get(), word);
-      expect(receive_all(socket_.get(), word), "the receiver left");
+      stream_.send_all(word);
+      expect(stream_.recv_exact(word), "the receiver left");
     }
 
    private:
-    static Descriptor make(std::size_t size) {
-      Descriptor memory(check(::memfd_create("frames", MFD_CLOEXEC), "memfd_create"));
-      check(::ftruncate(memory.get(), static_cast<off_t>(size)), "ftruncate");
-      return memory;
+    Sender(Descriptor socket, const Descriptor& memory, std::size_t size)
+        : frame_(memory.get(), size, PROT_READ | PROT_WRITE), stream_(with_memory(std::move(socket), memory)) {
+      std::ranges::fill(frame_.bytes(), std::byte{});
+    }
+    static Descriptor with_memory(Descriptor socket, const Descriptor& memory) {
+      send_descriptor(socket, memory.get());
+      return socket;
     }
 
-    Descriptor socket_;
-    Descriptor memory_;
     Mapping frame_;
+    Stream stream_;
   };
 
   class Receiver {
    public:
-    Receiver(const std::string& address, std::size_t size)
-        : socket_(accept(address)), frame_(take_descriptor().get(), size, PROT_READ) {}
+    Receiver(const std::string& address, std::size_t size) : Receiver(accept(address), size) {}
 
     std::optional<std::span<const std::byte>> receive() {
       Word word{};
-      if (is_busy_) send_all(socket_.get(), word);
-      is_busy_ = receive_all(socket_.get(), word);
+      if (is_busy_) stream_.send_all(word);
+      is_busy_ = stream_.recv_exact(word);
       if (!is_busy_) return std::nullopt;
       return frame_.bytes();
     }
 
    private:
-    Descriptor take_descriptor() {
-      DescriptorMessage message;
-      check(::recvmsg(socket_.get(), &message.header, MSG_CMSG_CLOEXEC), "recvmsg");
-      const cmsghdr* const head = CMSG_FIRSTHDR(&message.header);
-      expect(head != nullptr, "no descriptor came");
-      int descriptor = -1;
-      std::memcpy(&descriptor, CMSG_DATA(head), sizeof descriptor);
-      return Descriptor(descriptor);
-    }
+    Receiver(Descriptor socket, std::size_t size)
+        : frame_(take_descriptor(socket).get(), size, PROT_READ), stream_(std::move(socket)) {}
 
-    Descriptor socket_;
     Mapping frame_;
+    Stream stream_;
     bool is_busy_ = false;
   };
 };

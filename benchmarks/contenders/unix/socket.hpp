@@ -101,6 +101,13 @@ class Stream {
   Descriptor descriptor_;
 };
 
+/// The policy of one who waits in the transfers alone.
+struct Blocking {
+  static constexpr int flags = 0;
+  static void prepare(int /*descriptor*/) noexcept {}
+  static void wait(int /*descriptor*/, short /*events*/) noexcept {}
+};
+
 template <class Policy>
 struct Transport {
   using Address = posix::Address;
