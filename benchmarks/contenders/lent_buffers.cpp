@@ -10,9 +10,11 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace {
 
+using bench::Frames;
 using localsocket::BorrowedBuffer;
 using localsocket::BufferBorrower;
 using localsocket::BufferLender;
@@ -21,13 +23,14 @@ using localsocket::LocalListener;
 using localsocket::LocalStream;
 using localsocket::MessageStream;
 
-/// There is one buffer, so that to have it again is to know that the receiver is done.
+/// There are as many buffers as frames may be under way, so that to have one is to know that another frame may be.
 class Sender {
  public:
-  Sender(const std::string& address, std::size_t size)
+  Sender(const std::string& address, const Frames& frames)
       : lender_(BufferLender::create(MessageStream(LocalStream::connect(address), {.handles = true}),
-                                     {.buffer_size = size, .buffers = 1})),
-        buffer_(lender_.acquire()) {}
+                                     {.buffer_size = frames.size, .buffers = frames.under_way})),
+        buffer_(lender_.acquire()),
+        under_way_(frames.under_way) {}
 
   std::span<std::byte> frame() { return buffer_.bytes(); }
 
@@ -37,14 +40,20 @@ class Sender {
     buffer_ = lender_.acquire();
   }
 
+  void finish() {
+    std::vector<LentBuffer> others(under_way_ - 1);
+    for (LentBuffer& other : others) other = lender_.acquire();
+  }
+
  private:
   BufferLender lender_;
   LentBuffer buffer_;
+  std::size_t under_way_;
 };
 
 class Receiver {
  public:
-  Receiver(const std::string& address, std::size_t /*size*/) : borrower_(accept(address)) {}
+  Receiver(const std::string& address, const Frames& /*frames*/) : borrower_(accept(address)) {}
 
   std::optional<std::span<const std::byte>> receive() {
     buffer_.reset();

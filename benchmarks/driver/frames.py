@@ -22,7 +22,7 @@ def markdown(results):
     lines = [["a frame of", *names, "socket to localsocket"], ["---"] * (2 + len(names))]
     for section in results["frames"]:
         rows = report.summary(section)
-        of_socket = [one["socket"]["p50"] / one["localsocket"]["p50"]
+        of_socket = [report.cost(one["socket"]) / report.cost(one["localsocket"])
                      for one in section["rounds"] if {"socket", "localsocket"} <= one.keys()]
         lines.append([report.BY_KEY[section["workload"]].title,
                       *(f"{rows[name]['median'] / 1000:,.1f} µs ({rows[name]['ratio']:.2f})" if name in rows else "–"

@@ -2,6 +2,7 @@
 
 import many
 import report
+import tables
 
 try:
     import matplotlib
@@ -79,12 +80,12 @@ def write_frames(results, path):
     lines = {}
     for section in results["frames"]:
         workload = report.BY_KEY[section["workload"]]
-        touched = "" if workload.name == "frames" else ", written and read"
+        kind = tables.FRAME_KINDS[workload.name]
         for name, row in report.summary(section).items():
-            lines.setdefault(name + touched, []).append((workload.size / 2**10, row["median"] / 1000))
+            lines.setdefault(name + kind, []).append((workload.size / 2**10, row["median"] / 1000))
     figure, axes = pyplot.subplots(layout="constrained", figsize=(7, 4.5))
     for name, points in lines.items():
-        axes.plot(*zip(*points), "--" if "written" in name else "-", marker="o", markersize=3, linewidth=1, label=name)
+        axes.plot(*zip(*points), "--" if "," in name else "-", marker="o", markersize=3, linewidth=1, label=name)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter("{x:g}")

@@ -42,15 +42,19 @@ TURNS = 3  # in a round, because they are short
 MANY_COUNTED = [many(64, connections) for connections in (1, 100)]
 
 
-def frames(size, touched):
-    name = "frames-touched" if touched else "frames"
+# What the programs call it -> what is said of it. Unless they are streamed, a frame is under way at a time, from the one
+# that writes it to the other and until that one is done with it.
+FRAME_KINDS = {"frames": "", "frames-touched": ", written and read", "frames-streamed": ", streamed"}
+
+
+def frames(size, name):
     count = min(2_000, max(20, 64 * 2**20 // size))
     unit = f"{size // 2**20} MiB" if size >= 2**20 else f"{size // 2**10} KiB"
-    return Workload(f"{name}-{size}", f"{unit}{', written and read' if touched else ''}", name, size, count, "us")
+    return Workload(f"{name}-{size}", f"{unit}{FRAME_KINDS[name]}", name, size, count, "us")
 
 
-# A frame is under way at a time, from the one that writes it to the other and until that one is done with it.
-FRAMES = [frames(2**power, touched) for touched in (False, True) for power in range(12, 27, 2)]
+FRAMES = [frames(2**power, name) for name in FRAME_KINDS for power in range(12, 27, 2)
+          if name != "frames-streamed" or power <= 24]  # sixteen of 64 MiB are more memory than a benchmark should take
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ FRAME_CONTENDERS = [
     Contender("raw again", built("raw_frames")),
     Contender("localsocket", built("lent_buffers")),
     Contender("socket", built("raw_frames"),
-              does={"frames": "copied-frames", "frames-touched": "copied-frames-touched"}),
+              does={name: f"copied-{name}" for name in FRAME_KINDS}),
 ]
 
 DRIVERS = {"clients": RAW, "many": Contender("load", built("raw_epoll"))}

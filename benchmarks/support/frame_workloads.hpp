@@ -16,15 +16,22 @@
 
 namespace bench {
 
-/// `Sender(address, size)`: the bytes of a frame are written where frame() says, and then sent; send() returns when the
-/// receiver is done with it. `Receiver(address, size)` says that it is ready, and gives each frame, which it is done
-/// with at the next call; none at the end.
+/// The size of each frame, and how many may be under way: sent, and the receiver is not done with them.
+struct Frames {
+  std::size_t size = 0;
+  std::size_t under_way = 1;
+};
+
+/// `Sender(address, frames)`: the bytes of a frame are written where frame() says, and then sent; send() returns when
+/// another one may be under way, finish() when none is. `Receiver(address, frames)` says that it is ready, and gives
+/// each frame, which it is done with at the next call; none at the end.
 template <class F>
-concept FrameTransport = std::constructible_from<typename F::Sender, const std::string&, std::size_t> &&
-    std::constructible_from<typename F::Receiver, const std::string&, std::size_t> &&
+concept FrameTransport = std::constructible_from<typename F::Sender, const std::string&, const Frames&> &&
+    std::constructible_from<typename F::Receiver, const std::string&, const Frames&> &&
     requires(typename F::Sender sender, typename F::Receiver receiver) {
   { sender.frame() } -> std::same_as<std::span<std::byte>>;
   sender.send();
+  sender.finish();
   { receiver.receive() } -> std::same_as<std::optional<std::span<const std::byte>>>;
 };
 
@@ -45,15 +52,16 @@ struct Touched {
   }
 };
 
-template <FrameTransport F, class Bytes>
+template <FrameTransport F, class Bytes, std::size_t under_way>
 void serve_frames(const Session& session) {
-  typename F::Receiver receiver(session.address, session.size);
+  typename F::Receiver receiver(session.address, Frames{session.size, under_way});
   while (const auto frame = receiver.receive()) Bytes::read(*frame);
 }
 
+/// One after the other: the time of each, until the receiver is done with it.
 template <FrameTransport F, class Bytes>
 void drive_frames(const Session& session) {
-  typename F::Sender sender(session.address, session.size);
+  typename F::Sender sender(session.address, Frames{session.size});
   RoundTrips trips(session.count);
   std::byte value{};
   do {
@@ -63,10 +71,27 @@ void drive_frames(const Session& session) {
   trips.report();
 }
 
+inline constexpr std::size_t streamed_frames = 16;
+
+/// As many under way as may be: the time of all, until the receiver is done with them.
+template <FrameTransport F>
+void stream_frames(const Session& session) {
+  typename F::Sender sender(session.address, Frames{session.size, streamed_frames});
+  const auto send = [&](std::size_t count) {
+    while (count-- > 0) sender.send();
+    sender.finish();
+  };
+  send(RoundTrips::warm_up(session.count));
+  const Stopwatch watch;
+  send(session.count);
+  watch.report(session.count);
+}
+
 template <FrameTransport F>
 inline constexpr std::array frame_workloads{
-    Workload{"frames", serve_frames<F, Untouched>, drive_frames<F, Untouched>},
-    Workload{"frames-touched", serve_frames<F, Touched>, drive_frames<F, Touched>},
+    Workload{"frames", serve_frames<F, Untouched, 1>, drive_frames<F, Untouched>},
+    Workload{"frames-touched", serve_frames<F, Touched, 1>, drive_frames<F, Touched>},
+    Workload{"frames-streamed", serve_frames<F, Untouched, streamed_frames>, stream_frames<F>},
 };
 
 }  // namespace bench

@@ -12,12 +12,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace {
 
 using bench::expect;
+using bench::Frames;
 using bench::posix::check;
 using bench::posix::Descriptor;
 
@@ -31,28 +33,54 @@ Descriptor accept(const std::string& address) {
   return Descriptor(check(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
 }
 
+/// The frames under way: eight bytes come back for each, in their order.
+class Answers {
+ public:
+  explicit Answers(const Frames& frames) : most_(frames.under_way) {}
+
+  /// Another frame has been sent; waits until one more may be.
+  void await_room(Stream& stream) {
+    if (++under_way_ == most_) await_one(stream);
+  }
+  void await_all(Stream& stream) {
+    while (under_way_ > 0) await_one(stream);
+  }
+
+ private:
+  void await_one(Stream& stream) {
+    Word answer;
+    expect(stream.recv_exact(answer), "the receiver left");
+    --under_way_;
+  }
+
+  std::size_t most_;
+  std::size_t under_way_ = 0;
+};
+
 /// The whole frame goes through the socket, and eight bytes back.
 struct Copied {
   class Sender {
    public:
-    Sender(const std::string& address, std::size_t size) : stream_(bench::posix::connect(address)), frame_(size) {}
+    Sender(const std::string& address, const Frames& frames)
+        : stream_(bench::posix::connect(address)), frame_(frames.size), answers_(frames) {}
 
     std::span<std::byte> frame() { return frame_; }
 
     void send() {
       stream_.send_all(frame_);
-      Word answer;
-      expect(stream_.recv_exact(answer), "the receiver left");
+      answers_.await_room(stream_);
     }
+    void finish() { answers_.await_all(stream_); }
 
    private:
     Stream stream_;
     std::vector<std::byte> frame_;
+    Answers answers_;
   };
 
   class Receiver {
    public:
-    Receiver(const std::string& address, std::size_t size) : stream_(accept(address)), frame_(size) {}
+    Receiver(const std::string& address, const Frames& frames) : stream_(accept(address)), frame_(frames.size) {}
 
     std::optional<std::span<const std::byte>> receive() {
       if (is_busy_) stream_.send_all(Word{});
@@ -126,66 +154,91 @@ Descriptor make_memory(std::size_t size) {
   return memory;
 }
 
+/// A place in the memory for each frame that may be under way, one after the other.
+class Places {
+ public:
+  Places(int memory, const Frames& frames, int protection)
+      : frames_(frames), all_(memory, frames.size * frames.under_way, protection) {}
+
+  std::span<std::byte> all() const { return all_.bytes(); }
+  std::span<std::byte> current() const { return all().subspan(current_ * frames_.size, frames_.size); }
+  void next() { current_ = (current_ + 1) % frames_.under_way; }
+
+ private:
+  Frames frames_;
+  Mapping all_;
+  std::size_t current_ = 0;
+};
+
 /// The memory goes over once; then eight bytes a frame each way.
 struct Mapped {
   class Sender {
    public:
-    Sender(const std::string& address, std::size_t size)
-        : Sender(bench::posix::connect(address), make_memory(size), size) {}
+    Sender(const std::string& address, const Frames& frames)
+        : Sender(bench::posix::connect(address), make_memory(frames.size * frames.under_way), frames) {}
 
-    std::span<std::byte> frame() { return frame_.bytes(); }
+    std::span<std::byte> frame() { return places_.current(); }
 
     void send() {
-      Word word{};
-      stream_.send_all(word);
-      expect(stream_.recv_exact(word), "the receiver left");
+      stream_.send_all(Word{});
+      places_.next();
+      answers_.await_room(stream_);
     }
+    void finish() { answers_.await_all(stream_); }
 
    private:
-    Sender(Descriptor socket, const Descriptor& memory, std::size_t size)
-        : frame_(memory.get(), size, PROT_READ | PROT_WRITE), stream_(with_memory(std::move(socket), memory)) {
-      std::ranges::fill(frame_.bytes(), std::byte{});
+    Sender(Descriptor socket, const Descriptor& memory, const Frames& frames)
+        : places_(memory.get(), frames, PROT_READ | PROT_WRITE),
+          stream_(with_memory(std::move(socket), memory)),
+          answers_(frames) {
+      std::ranges::fill(places_.all(), std::byte{});
     }
     static Descriptor with_memory(Descriptor socket, const Descriptor& memory) {
       send_descriptor(socket, memory.get());
       return socket;
     }
 
-    Mapping frame_;
+    Places places_;
     Stream stream_;
+    Answers answers_;
   };
 
   class Receiver {
    public:
-    Receiver(const std::string& address, std::size_t size) : Receiver(accept(address), size) {}
+    Receiver(const std::string& address, const Frames& frames) : Receiver(accept(address), frames) {}
 
     std::optional<std::span<const std::byte>> receive() {
       Word word{};
-      if (is_busy_) stream_.send_all(word);
+      if (is_busy_) {
+        stream_.send_all(word);
+        places_.next();
+      }
       is_busy_ = stream_.recv_exact(word);
       if (!is_busy_) return std::nullopt;
-      return frame_.bytes();
+      return places_.current();
     }
 
    private:
-    Receiver(Descriptor socket, std::size_t size)
-        : frame_(take_descriptor(socket).get(), size, PROT_READ), stream_(std::move(socket)) {}
+    Receiver(Descriptor socket, const Frames& frames)
+        : places_(take_descriptor(socket).get(), frames, PROT_READ), stream_(std::move(socket)) {}
 
-    Mapping frame_;
+    Places places_;
     Stream stream_;
     bool is_busy_ = false;
   };
 };
 
+template <bench::FrameTransport F>
+constexpr bench::Workload renamed(std::size_t index, std::string_view name) {
+  bench::Workload workload = bench::frame_workloads<F>[index];
+  workload.name = name;
+  return workload;
+}
+
 constexpr std::array workloads{
-    bench::frame_workloads<Mapped>[0],
-    bench::frame_workloads<Mapped>[1],
-    bench::Workload {
-      "copied-frames", bench::serve_frames<Copied, bench::Untouched>, bench::drive_frames<Copied, bench::Untouched>
-    },
-    bench::Workload {
-      "copied-frames-touched", bench::serve_frames<Copied, bench::Touched>, bench::drive_frames<Copied, bench::Touched>
-    },
+    bench::frame_workloads<Mapped>[0],           bench::frame_workloads<Mapped>[1],
+    bench::frame_workloads<Mapped>[2],           renamed<Copied>(0, "copied-frames"),
+    renamed<Copied>(1, "copied-frames-touched"), renamed<Copied>(2, "copied-frames-streamed"),
 };
 
 }  // namespace
