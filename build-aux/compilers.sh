@@ -18,8 +18,8 @@ newest() { apt-cache pkgnames "$1-" | grep -x "$1-[0-9]*" | sort -V | tail -n 1;
 # bends.
 portable='*Framing*:*Message*:Packets*:Buffers*:*Address*:Halves*-*MemoryFollowsTheBytes*'
 
-# Meson 1.0 does not know that compilers do.
-cxx23='-Dcpp_std=none -Dcpp_args=-std=c++2b'
+# C++23: Meson 1.0 does not know its name. Of two -std the later counts.
+cxx23=-Dcpp_args=-std=c++2b
 
 # with NAME PACKAGE COMPILER [meson option...]
 with() {
@@ -66,9 +66,9 @@ run() {
   case $1 in
     gcc-11) with gcc-11 g++-11 g++-11 ;;
     gcc-newest) with gcc-newest "$(newest g++)" "$(newest g++)" ;;
-    gcc-23) with gcc-23 g++ g++ $cxx23 ;;
+    gcc-23) with gcc-23 g++ g++ "$cxx23" ;;
     gcc-lto) with gcc-lto g++ g++ -Db_lto=true -Dbuildtype=release ;;
-    clang-newest) with clang-newest "$(newest clang)" "clang++-$(newest clang | tr -dc 0-9)" $cxx23 ;;
+    clang-newest) with clang-newest "$(newest clang)" "clang++-$(newest clang | tr -dc 0-9)" "$cxx23" ;;
     x86-32) cross x86-32 i686 x86 little qemu-i386 ;;
     arm64) cross arm64 aarch64 aarch64 little qemu-aarch64 ;;
     s390x) cross s390x s390x s390x big qemu-s390x ;;
