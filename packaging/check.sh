@@ -23,8 +23,7 @@ consume() {
   say "CMake, $*"
   name=$1
   shift
-  cmake -S .ci/consumer -B "$work/$name" -G Ninja -DCMAKE_UNITY_BUILD=ON \
-    -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 "$@" >"$work/$name.log" || die "$(cat "$work/$name.log")"
+  cmake -S .ci/consumer -B "$work/$name" -G Ninja "$@" >"$work/$name.log" || die "$(cat "$work/$name.log")"
   cmake --build "$work/$name" -j "$JOBS"
   ctest --test-dir "$work/$name" --output-on-failure
 }
