@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +28,14 @@ Bytes payload(std::size_t size, unsigned seed) {
   Bytes bytes;
   for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<std::byte>((i * 31 + seed) % 251));
   return bytes;
+}
+
+/// A vector compares a std::byte at a time, which is most of these tests under a sanitizer.
+bool same(const Bytes& one, const Bytes& other) {
+  return one.size() == other.size() && (one.empty() || std::memcmp(one.data(), other.data(), one.size()) == 0);
+}
+bool same(const std::vector<Bytes>& some, const std::vector<Bytes>& others) {
+  return std::ranges::equal(some, others, [](const Bytes& one, const Bytes& other) { return same(one, other); });
 }
 
 /// Each offset of a few small messages; of a large one those where something changes, and some between.
@@ -67,7 +77,8 @@ class MessageInterruptionTest : public ::testing::TestWithParam<Framing> {
   static unsigned seed_of(std::size_t size) { return static_cast<unsigned>(size % 7); }
 
   Bytes framed(const std::vector<Bytes>& messages) const { return test::framed(framing, messages); }
-  void receive_with_interruption(const std::vector<Bytes>& sent, Receive receive, std::size_t offset, std::size_t step);
+  void receive_with_interruption(const std::vector<Bytes>& sent, const Bytes& input, Receive receive,
+                                 std::size_t offset, std::size_t step);
 };
 
 INSTANTIATE_FOR_EACH_FRAMING(MessageInterruptionTest);
@@ -90,10 +101,10 @@ const std::array<Receive, 3> receives{
     },
 };
 
-void MessageInterruptionTest::receive_with_interruption(const std::vector<Bytes>& sent, Receive receive,
-                                                        std::size_t offset, std::size_t step) {
+void MessageInterruptionTest::receive_with_interruption(const std::vector<Bytes>& sent, const Bytes& input,
+                                                        Receive receive, std::size_t offset, std::size_t step) {
   Script script(framing);
-  script.connection->input = framed(sent);
+  script.connection->input = input;
   script.connection->largest_step = step;
   script.interrupt(offset, offset);
   std::vector<Bytes> received;
@@ -101,7 +112,7 @@ void MessageInterruptionTest::receive_with_interruption(const std::vector<Bytes>
   std::error_code ec;
   for (;;) {
     if (auto message = receive(script.messages, ec)) {
-      received.push_back(*message);
+      received.push_back(std::move(*message));
     } else if (ec) {
       ASSERT_TRUE(ec == interruptions[offset % interruptions.size()]) << ec.message();
       ++interrupted;
@@ -110,23 +121,25 @@ void MessageInterruptionTest::receive_with_interruption(const std::vector<Bytes>
     }
   }
   ASSERT_EQ(interrupted, 1);
-  ASSERT_TRUE(received == sent) << "at " << offset << " in steps of " << step;
+  ASSERT_TRUE(same(received, sent)) << "at " << offset << " in steps of " << step;
 }
 
 TEST_P(MessageInterruptionTest, AReceiveAtEveryByte) {
+  const Bytes input = framed(small);
   for (const Receive receive : receives) {
-    for (const std::size_t offset : offsets(framed(small).size())) {
+    for (const std::size_t offset : offsets(input.size())) {
       for (const std::size_t step : {std::size_t{1}, std::size_t{7}, SIZE_MAX}) {
-        receive_with_interruption(small, receive, offset, step);
+        receive_with_interruption(small, input, receive, offset, step);
       }
     }
   }
 }
 
 TEST_P(MessageInterruptionTest, AReceiveOfLargeMessages) {
+  const Bytes input = framed(large);
   for (const Receive receive : receives) {
-    for (const std::size_t offset : offsets(framed(large).size())) {
-      receive_with_interruption(large, receive, offset, 65536);
+    for (const std::size_t offset : offsets(input.size())) {
+      receive_with_interruption(large, input, receive, offset, 65536);
     }
   }
 }
@@ -154,7 +167,7 @@ TEST_P(MessageInterruptionTest, ASendAtEveryByte) {
       script.messages.flush();
       ASSERT_FALSE(script.messages.has_unsent());
       ASSERT_EQ(interrupted, 1);
-      ASSERT_TRUE(script.connection->output == expected) << "at " << offset;
+      ASSERT_TRUE(same(script.connection->output, expected)) << "at " << offset;
     }
   }
 }
@@ -177,7 +190,7 @@ TEST_P(MessageInterruptionTest, AFlushOfTheRestAtEveryByte) {
       }
       ASSERT_TRUE(ec == std::errc::operation_canceled);
       script.messages.send(sent[1]);
-      ASSERT_TRUE(script.connection->output == expected) << first << ", " << second;
+      ASSERT_TRUE(same(script.connection->output, expected)) << first << ", " << second;
     }
   }
 }
@@ -197,7 +210,7 @@ TEST_P(MessageInterruptionTest, ABatchAtEveryByte) {
       if (ec) batch.flush();
       script.messages.flush();
       ASSERT_TRUE(batch.empty());
-      ASSERT_TRUE(script.connection->output == expected) << "at " << offset;
+      ASSERT_TRUE(same(script.connection->output, expected)) << "at " << offset;
     }
   }
 }

@@ -41,15 +41,14 @@ std::size_t StreamCall::read_some(const ReadBuffers& to, std::error_code& ec) {
     return true;
   });
   const std::size_t count = connection_->pass(std::min({size, input.size(), connection_->largest_step}), false, ec);
-  auto from = input.begin();
-  const auto end = from + static_cast<std::ptrdiff_t>(count);
+  auto rest = input.first(count);
   to.for_each([&](std::span<std::byte> buffer) {
-    const auto part = std::min(static_cast<std::ptrdiff_t>(buffer.size()), end - from);
-    std::copy_n(from, part, buffer.begin());
-    from += part;
-    return from != end;
+    const auto part = rest.first(std::min(buffer.size(), rest.size()));
+    std::copy(part.begin(), part.end(), buffer.begin());
+    rest = rest.subspan(part.size());
+    return !rest.empty();
   });
-  input.erase(input.begin(), end);
+  input = input.subspan(count);
   return count;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <system_error>
 #include <vector>
 
@@ -16,8 +17,8 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail {
 /// What is behind the LocalStream.
 class Connection {
  public:
-  std::vector<std::byte> input;   ///< what there is to read, and then the end
-  std::vector<std::byte> output;  ///< what was written
+  std::span<const std::byte> input;  ///< what there is to read, and then the end
+  std::vector<std::byte> output;     ///< what was written
 
   /// How many bytes go through in each direction before the next call ends with `ec`, once; then the rest goes through.
   std::size_t until_interruption = 0;
