@@ -29,7 +29,11 @@ def look_at(entry):
 def main():
     root, *directories = sys.argv[1:]
     entries = json.loads((pathlib.Path(root) / "compile_commands.json").read_text())
-    entries = [entry for entry in entries if pathlib.Path(entry["output"]).parts[0] in directories]
+    entries = [
+        entry
+        for entry in entries
+        if any(pathlib.Path(entry["output"]).is_relative_to(directory) for directory in directories)
+    ]
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", os.cpu_count()))) as pool:
         results = list(pool.map(look_at, entries))
     for result in results:
