@@ -74,23 +74,26 @@ def write_many(results, path):
 
 
 def write_frames(results, path):
-    """The time of a frame over its size."""
+    """The time of a frame over its size; a colour for each contender and a style for each kind."""
     if pyplot is None or not results["frames"]:
         return False
     lines = {}
     for section in results["frames"]:
         workload = report.BY_KEY[section["workload"]]
-        kind = tables.FRAME_KINDS[workload.name]
         for name, row in report.summary(section).items():
-            lines.setdefault(name + kind, []).append((workload.size / 2**10, row["median"] / 1000))
+            lines.setdefault((workload.name, name), []).append((workload.size / 2**10, row["median"] / 1000))
+    styles = dict(zip(tables.FRAME_KINDS, ("-", ":", "--")))
+    colours = {contender.name: f"C{place}" for place, contender in enumerate(tables.FRAME_CONTENDERS)}
     figure, axes = pyplot.subplots(layout="constrained", figsize=(7, 4.5))
-    for name, points in lines.items():
-        axes.plot(*zip(*points), "--" if "," in name else "-", marker="o", markersize=3, linewidth=1, label=name)
+    for (kind, name), points in lines.items():
+        axes.plot(*zip(*points), styles[kind], color=colours[name], marker="o", markersize=3, linewidth=1,
+                  label=name + tables.FRAME_KINDS[kind])
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
+    sizes = sorted({size for points in lines.values() for size, _ in points})
+    axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
     axes.set_xlabel("KiB", fontsize=8)
-    axes.set_ylabel("µs from the send until it is done with", fontsize=8)
+    axes.set_ylabel("µs a frame", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.legend(fontsize=7)
     figure.savefig(path, metadata={"Date": None})
