@@ -127,8 +127,8 @@ stage_wrap() {
   to=subprojects/$(sed -n 's/^directory = //p' "subprojects/$1.wrap")
   from=$2
   shift 2
-  # A directory without it is what a download has left that failed.
-  [ ! -e "$to/meson.build" ] || [ -e "$to/.from-packages" ] || return 0
+  # With nothing but .git in it, it is what a download has left that failed.
+  [ ! -d "$to" ] || [ -z "$(ls "$to")" ] || [ -e "$to/.from-packages" ] || return 0
   rm -rf "$to"
   mkdir -p "$to"
   touch "$to/.from-packages"
