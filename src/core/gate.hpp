@@ -19,6 +19,7 @@
 #include "errors.hpp"
 #include "generation.hpp"
 #include "seams.hpp"
+#include "stop_callback.hpp"
 #include "waker.hpp"
 
 #include <atomic>
@@ -30,14 +31,6 @@ namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 using Clock = Wait::Clock;
 
-// libstdc++ without a futex (mingw) can lose the wake-up of std::atomic::wait, and ~stop_callback of std waits by it
-// while the callback runs on another thread: it may never return. There a waiting call has no callback and looks at its
-// stop token now and then.
-#if LOCALSOCKET_STD_STOP_TOKEN && defined(__GLIBCXX__) && !defined(_GLIBCXX_HAVE_PLATFORM_WAIT)
-inline constexpr bool has_stop_callback = false;
-#else
-inline constexpr bool has_stop_callback = true;
-#endif
 /// How often a wait that nothing can wake looks whether it has to end.
 inline constexpr std::chrono::milliseconds stop_poll_interval{10};
 
