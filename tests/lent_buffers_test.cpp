@@ -347,15 +347,16 @@ TEST_F(LentBuffers, ComeBackWhenTheSendFindsThePeerGone) {
 
 TEST_F(LentBuffers, LeaveNothingOpen) {
   { Pool first; }
-  const std::size_t before = open_handles();
-  for (int i = 0; i < 20; ++i) {
-    Pool pool;
-    pool.send(i);
-    BorrowedBuffer kept = pool.receive();
-    pool = Pool();
-    EXPECT_EQ(first_of(kept), i);
-  }
-  EXPECT_LE(open_handles(), before);
+  const auto [before, after] = counted_around(open_handles, [] {
+    for (int i = 0; i < 20; ++i) {
+      Pool pool;
+      pool.send(i);
+      BorrowedBuffer kept = pool.receive();
+      pool = Pool();
+      EXPECT_EQ(first_of(kept), i);
+    }
+  });
+  EXPECT_LE(after, before);
 }
 
 CHILD_PROCESS(borrow_buffers) {
@@ -573,12 +574,13 @@ TEST_F(LyingLender, SendsHandlesWithABuffer) {
 
 TEST_F(LyingLender, LeavesNothingOpenHere) {
   expect_set_up_refused(control(set_up, 3, 4097), {handle});
-  const std::size_t before = open_handles();
-  for (int i = 0; i < 20; ++i) {
-    expect_set_up_refused(control(set_up, 3, 4097), {handle, handle});
-    expect_set_up_refused(control(set_up, 3, 4097), {handle});
-  }
-  EXPECT_LE(open_handles(), before);
+  const auto [before, after] = counted_around(open_handles, [&] {
+    for (int i = 0; i < 20; ++i) {
+      expect_set_up_refused(control(set_up, 3, 4097), {handle, handle});
+      expect_set_up_refused(control(set_up, 3, 4097), {handle});
+    }
+  });
+  EXPECT_LE(after, before);
 }
 
 TEST_F(LyingLender, CostsNoOtherConnection) {

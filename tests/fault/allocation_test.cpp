@@ -4,6 +4,7 @@
 
 #include "fault/calls.hpp"
 #include "fault/resources.hpp"
+#include "support/handles.hpp"
 #include "support/test.hpp"
 #include "support/watchdog.hpp"
 
@@ -41,7 +42,7 @@ TEST_P(Allocation, InACall) {
   for (std::size_t n = 1, reached = true; reached; ++n) {
     restart_watchdog();
     SCOPED_TRACE("allocation " + std::to_string(n));
-    const auto [before, after] = resources_around([&] { reached = fails_at(GetParam(), n); });
+    const auto [before, after] = counted_around(resources, [&] { reached = fails_at(GetParam(), n); });
     EXPECT_EQ(after, before);
     if (HasFatalFailure() || n > 1000) return;
   }

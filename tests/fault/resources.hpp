@@ -3,9 +3,6 @@
 
 #include <cstddef>
 #include <ostream>
-#include <utility>
-
-#include "support/differences.hpp"
 
 namespace localsocket::test {
 
@@ -23,18 +20,6 @@ inline std::ostream& operator<<(std::ostream& out, const Resources& resources) {
 
 /// In use now.
 Resources resources();
-
-/// What is in use before a step and after it. A handle that the C++ runtime keeps for a mutex, where it does
-/// (differences.hpp), it does not keep eight times in a row; one that the library loses, it loses each time.
-template <class Step>
-std::pair<Resources, Resources> resources_around(Step step) {
-  for (int attempts_left = platform.handles_kept_by_the_runtime == 0 ? 1 : 8;; --attempts_left) {
-    const Resources before = resources();
-    step();
-    const Resources after = resources();
-    if (after == before || attempts_left == 1) return {before, after};
-  }
-}
 
 /// Removes the files that are left.
 void remove_files();

@@ -14,6 +14,7 @@
 #include "fault/calls.hpp"
 #include "fault/resources.hpp"
 #include "fault/system_faults.hpp"
+#include "support/handles.hpp"
 #include "support/test.hpp"
 #include "support/watchdog.hpp"
 
@@ -142,7 +143,7 @@ void run(const CallRow& row, const Plan& plan) {
                (plan.for_good ? " again and again" : ""));
   restart_watchdog();
   const int failures = failures_so_far();
-  const auto [before, after] = resources_around([&] {
+  const auto [before, after] = counted_around(resources, [&] {
     {
       const Prepared prepared = row.prepare();
       Injection injection(&plan);

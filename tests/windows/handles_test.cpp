@@ -66,17 +66,18 @@ TEST_F(LyingPeer, SendsWhatIsNoHandle) {
   for (std::int64_t pseudo = -16; pseudo < 0; ++pseudo) bad.push_back(pseudo);
   for (std::int64_t pseudo = -16; pseudo < 0; ++pseudo) bad.push_back(pseudo & 0xffffffff);
   for (const std::int64_t number : bad) {
-    Ends ends = connected_ends();
-    MessageStream receiver(std::move(ends.server), {.handles = true});
-    ends.client.write_all(greeting);
-    const std::size_t before = open_handles();
-    ends.client.write_all(frame({good, number}, "x"));
-    for (int i = 0; i < 2; ++i) {
-      std::error_code ec;
-      EXPECT_FALSE(receiver.receive(10s, ec));
-      EXPECT_CODE(ec, Errc::malformed_message) << number;
-    }
-    EXPECT_EQ(open_handles(), before) << number;
+    const auto [before, after] = counted_around(open_handles, [&] {
+      Ends ends = connected_ends();
+      MessageStream receiver(std::move(ends.server), {.handles = true});
+      ends.client.write_all(greeting);
+      ends.client.write_all(frame({good, number}, "x"));
+      for (int i = 0; i < 2; ++i) {
+        std::error_code ec;
+        EXPECT_FALSE(receiver.receive(10s, ec));
+        EXPECT_CODE(ec, Errc::malformed_message) << number;
+      }
+    });
+    EXPECT_EQ(after, before) << number;
   }
 }
 
