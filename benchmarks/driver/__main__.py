@@ -33,7 +33,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, help="9 unless quick, then 3")
     parser.add_argument("--quick", action="store_true", help="a tenth of the operations")
     parser.add_argument("--windows", action="store_true", help="Windows programs, run by Wine")
-    parser.add_argument("--only", action="append", metavar="WORKLOAD", help="the key of a timed one, many, frames, frames-touched, frames-streamed or counts")
+    parser.add_argument("--only", action="append", metavar="WORKLOAD", help="the key of a timed one, many, frames, frames-received, frames-touched, frames-streamed or counts")
     parser.add_argument("--seed", type=int, default=1, help="of the order in each round")
     return parser.parse_args()
 

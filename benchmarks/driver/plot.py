@@ -82,7 +82,7 @@ def write_frames(results, path):
         workload = report.BY_KEY[section["workload"]]
         for name, row in report.summary(section).items():
             lines.setdefault((workload.name, name), []).append((workload.size / 2**10, row["median"] / 1000))
-    styles = dict(zip(tables.FRAME_KINDS, ("-", ":", "--")))
+    styles = dict(zip(tables.FRAME_KINDS, ("-", "-.", ":", "--")))
     colours = {contender.name: f"C{place}" for place, contender in enumerate(tables.FRAME_CONTENDERS)}
     figure, axes = pyplot.subplots(layout="constrained", figsize=(7, 4.5))
     for (kind, name), points in lines.items():

@@ -43,8 +43,9 @@ MANY_COUNTED = [many(64, connections) for connections in (1, 100)]
 
 
 # What the programs call it -> what is said of it. Unless they are streamed, a frame is under way at a time, from the one
-# that writes it to the other and until that one is done with it.
-FRAME_KINDS = {"frames": "", "frames-touched": ", written and read", "frames-streamed": ", streamed"}
+# that writes it to the other and until that one is done with it, or until it has received it.
+FRAME_KINDS = {"frames": "", "frames-received": ", until received", "frames-touched": ", written and read",
+               "frames-streamed": ", streamed"}
 
 
 def frames(size, name):

@@ -71,6 +71,37 @@ void drive_frames(const Session& session) {
   trips.report();
 }
 
+/// The receiver's side of that: the time of each frame until it is received, by a clock that all processes share. When
+/// it was sent is all that is written in it.
+template <FrameTransport F>
+void time_received_frames(const Session& session) {
+  typename F::Receiver receiver(session.address, Frames{session.size});
+  Times times(session.count);
+  std::size_t to_skip = RoundTrips::warm_up(session.count);
+  while (const auto frame = receiver.receive()) {
+    const Clock::duration now = Clock::now().time_since_epoch();
+    Clock::duration sent{};
+    std::memcpy(&sent, frame->data(), sizeof sent);
+    if (to_skip > 0) {
+      --to_skip;
+    } else {
+      times.add(now - sent);
+    }
+  }
+  times.report(times.sum());
+}
+
+template <FrameTransport F>
+void send_stamped_frames(const Session& session) {
+  typename F::Sender sender(session.address, Frames{session.size});
+  for (std::size_t left = RoundTrips::warm_up(session.count) + session.count; left > 0; --left) {
+    const std::span<std::byte> frame = sender.frame();
+    const Clock::duration now = Clock::now().time_since_epoch();
+    std::memcpy(frame.data(), &now, sizeof now);
+    sender.send();
+  }
+}
+
 inline constexpr std::size_t streamed_frames = 16;
 
 /// As many under way as may be: the time of all, until the receiver is done with them.
@@ -90,6 +121,7 @@ void stream_frames(const Session& session) {
 template <FrameTransport F>
 inline constexpr std::array frame_workloads{
     Workload{"frames", serve_frames<F, Untouched, 1>, drive_frames<F, Untouched>},
+    Workload{"frames-received", time_received_frames<F>, send_stamped_frames<F>},
     Workload{"frames-touched", serve_frames<F, Touched, 1>, drive_frames<F, Touched>},
     Workload{"frames-streamed", serve_frames<F, Untouched, streamed_frames>, stream_frames<F>},
 };

@@ -237,8 +237,9 @@ constexpr bench::Workload renamed(std::size_t index, std::string_view name) {
 
 constexpr std::array workloads{
     bench::frame_workloads<Mapped>[0],           bench::frame_workloads<Mapped>[1],
-    bench::frame_workloads<Mapped>[2],           renamed<Copied>(0, "copied-frames"),
-    renamed<Copied>(1, "copied-frames-touched"), renamed<Copied>(2, "copied-frames-streamed"),
+    bench::frame_workloads<Mapped>[2],           bench::frame_workloads<Mapped>[3],
+    renamed<Copied>(0, "copied-frames"),         renamed<Copied>(1, "copied-frames-received"),
+    renamed<Copied>(2, "copied-frames-touched"), renamed<Copied>(3, "copied-frames-streamed"),
 };
 
 }  // namespace
