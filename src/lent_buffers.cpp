@@ -96,8 +96,9 @@ class BufferPool {
 
   /// The same, unless the call may as well be made again.
   void fail_if_final(const std::error_code& ec) noexcept {
+    if (!ec) return;
     const bool may_pass = is_temporary(ec) || ec == std::errc::operation_canceled || ec == std::errc::not_enough_memory;
-    if (ec && !may_pass) fail(ec);
+    if (!may_pass) fail(ec);
   }
 
   /// The next one, in memory that the peer cannot change, and with exactly so many handles. Nothing: the end, or an
@@ -108,7 +109,7 @@ class BufferPool {
     std::vector<OwnedHandle> taken;
     if (size) taken = messages_.take_handles(ec);
     const bool is_good = size == bytes.size() && taken.size() == handles.size();
-    if (ec == Errc::message_too_large || (size && !ec && !is_good)) ec = malformed();
+    if (ec ? ec == Errc::message_too_large : size && !is_good) ec = malformed();
     if (!size || ec) return std::nullopt;
     std::move(taken.begin(), taken.end(), handles.begin());
     return PoolMessage::of(bytes);

@@ -25,7 +25,7 @@ auto receive_with_handles(LocalStream& stream, detail::MessageChannel& channel, 
   handles.received_error.clear();
   channel.writer.greet(stream, wait, ec);
   if (!ec) channel.writer.acknowledge(stream, handles.unacknowledged, wait, ec);
-  if (ec == std::errc::broken_pipe) ec.clear();  // what it has sent before is still to be read
+  if (ec && ec == std::errc::broken_pipe) ec.clear();  // what it has sent before is still to be read
   if (ec) return decltype(receive())();
   auto received = receive();
   if (!received) return received;
