@@ -109,7 +109,7 @@ class BufferPool {
     std::vector<OwnedHandle> taken;
     if (size) taken = messages_.take_handles(ec);
     const bool is_good = size == bytes.size() && taken.size() == handles.size();
-    if (ec ? ec == Errc::message_too_large : size && !is_good) ec = malformed();
+    if (ec == Errc::message_too_large || (size && !ec && !is_good)) ec = malformed();
     if (!size || ec) return std::nullopt;
     std::move(taken.begin(), taken.end(), handles.begin());
     return PoolMessage::of(bytes);

@@ -65,7 +65,7 @@ LOCALSOCKET_EXPORT bool is_temporary(const std::error_code& ec) noexcept;
 
 // An Errc converts to both an error_code and an error_condition; a comparison means the condition.
 inline bool operator==(const std::error_code& code, Errc condition) noexcept {
-  return code == make_error_condition(condition);
+  return code && code == make_error_condition(condition);
 }
 inline bool operator==(const std::error_condition& a, Errc b) noexcept { return a == make_error_condition(b); }
 

@@ -109,7 +109,7 @@ class Reading {
     // next one's may wait, and those of the one behind it, which came with the rest of a header: there are no third.
     const bool is_too_much =
         !arrived.handles.empty() && (arrived.end <= handles_->message_end || handles_->waiting.size() > 1);
-    if (is_too_much || (ec && ec == Errc::malformed_message)) {
+    if (ec == Errc::malformed_message || is_too_much) {
       handles_->fail(Errc::malformed_message);
       ec = handles_->failure;
       return 0;
