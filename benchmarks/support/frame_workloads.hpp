@@ -71,24 +71,19 @@ void drive_frames(const Session& session) {
   trips.report();
 }
 
-/// The receiver's side of that: the time of each frame until it is received, by a clock that all processes share. When
-/// it was sent is all that is written in it.
+/// One after the other, too: the time of each until it is received, which the receiver tells, by a clock that all
+/// processes share. When it was sent is all that is written in it.
 template <FrameTransport F>
 void time_received_frames(const Session& session) {
   typename F::Receiver receiver(session.address, Frames{session.size});
-  Times times(session.count);
-  std::size_t to_skip = RoundTrips::warm_up(session.count);
+  RoundTrips trips(session.count);
   while (const auto frame = receiver.receive()) {
     const Clock::duration now = Clock::now().time_since_epoch();
     Clock::duration sent{};
     std::memcpy(&sent, frame->data(), sizeof sent);
-    if (to_skip > 0) {
-      --to_skip;
-    } else {
-      times.add(now - sent);
-    }
+    trips.add(now - sent);
   }
-  times.report(times.sum());
+  trips.report();
 }
 
 template <FrameTransport F>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 #include <numeric>
+#include <utility>
 
 namespace bench {
 
@@ -34,12 +35,15 @@ RoundTrips::RoundTrips(std::size_t count) : kept_(count), to_skip_(warm_up(count
 
 bool RoundTrips::lap() {
   const Clock::time_point now = Clock::now();
+  return add(now - std::exchange(last_, now));
+}
+
+bool RoundTrips::add(Clock::duration time) {
   if (to_skip_ > 0) {
     --to_skip_;
   } else {
-    kept_.add(now - last_);
+    kept_.add(time);
   }
-  last_ = now;
   return --left_ > 0;
 }
 

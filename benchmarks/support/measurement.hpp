@@ -45,6 +45,8 @@ class RoundTrips {
 
   /// One has ended; whether another is to follow.
   bool lap();
+  /// The same for one that took so long, by whoever knows.
+  bool add(Clock::duration time);
 
   void report();
 
