@@ -3,8 +3,6 @@
 
 #include <localsocket/stop_token.hpp>
 
-#include <version>
-
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
 // libstdc++ without a futex (mingw) can lose the wake-up of std::atomic::wait, and ~stop_callback of std waits by it

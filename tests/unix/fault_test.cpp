@@ -195,13 +195,14 @@ TEST(NoDescriptors, ALoopOverIncomingGoesOnOnceThereAreSome) {
   auto none = std::make_unique<NoDescriptorsLeft>();
   EXPECT_TRUE(listener.incoming(long_wait).begin() == std::default_sentinel) << "handed out a client";
   std::atomic<int> calls{0};
-  set_trace_hook([&](const SystemCall&) { ++calls; });
+  const bool is_built_in = set_trace_hook([&](const SystemCall&) { ++calls; });
   none_left.count_down();
   EXPECT_FALSE(serving.finished_within(500ms));
   set_trace_hook({});
   EXPECT_LE(calls, 200) << "of a dozen tries; one that does not wait makes tens of thousands";
   none.reset();
   EXPECT_TRUE(serving.result());
+  if (!is_built_in) GTEST_SKIP() << "built without tracing";
 }
 
 TEST(NoDescriptors, ConnectBindAndPairReportIt) {
