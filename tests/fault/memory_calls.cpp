@@ -10,7 +10,7 @@
 namespace localsocket::test {
 namespace {
 
-constexpr std::size_t size = std::size_t{2} << 20;
+constexpr std::size_t memory_size = std::size_t{2} << 20;
 
 struct Memory {
   SharedMemory memory;
@@ -18,7 +18,7 @@ struct Memory {
 
   static std::shared_ptr<Memory> for_peer() {
     auto state = std::make_shared<Memory>();
-    state->memory = SharedMemory::create(size);
+    state->memory = SharedMemory::create(memory_size);
     state->memory.read_only_for_peer();
     return state;
   }
@@ -26,11 +26,11 @@ struct Memory {
   OwnedHandle sent() const { return OwnedHandle(duplicate_handle(memory.handle_for_peer())); }
 
   void expect_shared() {
-    if (!memory.is_open()) memory = SharedMemory::create(size);
+    if (!memory.is_open()) memory = SharedMemory::create(memory_size);
     memory.read_only_for_peer();
-    if (!seen.is_open()) seen = SharedMemory::adopt(sent(), size);
-    memory.data()[size - 1] = std::byte{1};
-    EXPECT_EQ(std::as_const(seen).data()[size - 1], std::byte{1});
+    if (!seen.is_open()) seen = SharedMemory::adopt(sent(), memory_size);
+    memory.data()[memory_size - 1] = std::byte{1};
+    EXPECT_EQ(std::as_const(seen).data()[memory_size - 1], std::byte{1});
   }
 };
 
@@ -52,12 +52,12 @@ const bool memory =
         {"create shared memory",
          [] {
            return use_memory(std::make_shared<Memory>(),
-                             [](Memory& s, std::error_code& ec) { s.memory = SharedMemory::create(size, ec); });
+                             [](Memory& s, std::error_code& ec) { s.memory = SharedMemory::create(memory_size, ec); });
          }},
         {"seal shared memory",
          [] {
            auto state = std::make_shared<Memory>();
-           state->memory = SharedMemory::create(size);
+           state->memory = SharedMemory::create(memory_size);
            return use_memory(state, [](Memory& s, std::error_code& ec) { s.memory.read_only_for_peer(ec); });
          }},
         {"adopt shared memory",

@@ -39,7 +39,7 @@ struct Packets {
 };
 
 template <class Send>
-Prepared send_by(std::size_t size, Send send) {
+Prepared send_packet_by(std::size_t size, Send send) {
   return prepared(
       std::make_shared<Packets>(size),
       [send](Packets& s) {
@@ -51,7 +51,7 @@ Prepared send_by(std::size_t size, Send send) {
 }
 
 template <class Receive>
-Prepared receive_by(std::size_t size, Receive receive) {
+Prepared receive_packet_by(std::size_t size, Receive receive) {
   auto state = std::make_shared<Packets>(size);
   state->sender.send(state->message);
   state->under_way = 1;
@@ -65,16 +65,16 @@ Prepared receive_by(std::size_t size, Receive receive) {
       [](Packets& s, const std::error_code&) { s.expect_order(); });
 }
 
-constexpr std::size_t large = 150_KiB;  // past the first memory that a receive takes
+constexpr std::size_t large_packet = 150_KiB;  // past the first memory that a receive takes
 
 const bool packets = add_calls({
     {"packets send",
-     [] { return send_by(10, [](Packets& s, auto& ec) { return s.sender.send(s.message, 10s, ec); }); }},
+     [] { return send_packet_by(10, [](Packets& s, auto& ec) { return s.sender.send(s.message, 10s, ec); }); }},
     {"packets send an empty one",
-     [] { return send_by(0, [](Packets& s, auto& ec) { return s.sender.send(s.message, 10s, ec); }); }},
+     [] { return send_packet_by(0, [](Packets& s, auto& ec) { return s.sender.send(s.message, 10s, ec); }); }},
     {"packets send a list",
      [] {
-       return send_by(1000, [](Packets& s, auto& ec) {
+       return send_packet_by(1000, [](Packets& s, auto& ec) {
          const std::span<const std::byte> all = bytes_of(s.message);
          const std::array parts{all.first(400), all.subspan(400)};
          return s.sender.send(parts, 10s, ec);
@@ -83,7 +83,7 @@ const bool packets = add_calls({
     {"packets send that waits in vain",
      [] {
        return prepared(
-           std::make_shared<Packets>(large),
+           std::make_shared<Packets>(large_packet),
            [](Packets& s) {
              std::error_code ec;
              while (!ec) s.under_way += s.sender.send(s.message, 0s, ec) ? 1 : 0;
@@ -97,19 +97,24 @@ const bool packets = add_calls({
            });
      }},
     {"packets receive",
-     [] { return receive_by(10, [](Packets& s, auto& ec) { return s.receiver.receive(10s, ec).has_value(); }); }},
+     [] {
+       return receive_packet_by(10, [](Packets& s, auto& ec) { return s.receiver.receive(10s, ec).has_value(); });
+     }},
     {"packets receive a large one",
-     [] { return receive_by(large, [](Packets& s, auto& ec) { return s.receiver.receive(10s, ec).has_value(); }); }},
+     [] {
+       return receive_packet_by(large_packet,
+                                [](Packets& s, auto& ec) { return s.receiver.receive(10s, ec).has_value(); });
+     }},
     {"packets receive into a string",
      [] {
-       return receive_by(300, [](Packets& s, auto& ec) {
+       return receive_packet_by(300, [](Packets& s, auto& ec) {
          std::string message;
          return s.receiver.receive(message, 10s, ec);
        });
      }},
     {"packets next_size of a large one, and release",
      [] {
-       return receive_by(large, [](Packets& s, auto& ec) {
+       return receive_packet_by(large_packet, [](Packets& s, auto& ec) {
          s.receiver.next_size(10s, ec);
          s.receiver = MessageStream(s.receiver.release());
          return false;

@@ -21,7 +21,7 @@
 namespace localsocket::test {
 namespace {
 
-using detail::seams::Fault;
+using localsocket::detail::seams::Fault;
 
 /// Whether it is no error, or one of the list in error.hpp that such a call can give.
 bool is_documented(std::string_view call, const std::error_code& ec) {
@@ -79,13 +79,15 @@ class Injection {
 
   explicit Injection(const Plan* plan = nullptr) : plan_(plan) {
     current_ = this;
-    detail::seams::injector = [](const char* name, Fault& fault) noexcept { return current_->inject(name, fault); };
+    localsocket::detail::seams::injector = [](const char* name, Fault& fault) noexcept {
+      return current_->inject(name, fault);
+    };
   }
   Injection(const Injection&) = delete;
   Injection& operator=(const Injection&) = delete;
   ~Injection() { stop(); }
 
-  void stop() { detail::seams::injector = nullptr; }
+  void stop() { localsocket::detail::seams::injector = nullptr; }
   std::vector<std::string> names() {
     const std::scoped_lock lock(mutex_);
     return names_;

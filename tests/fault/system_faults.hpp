@@ -10,7 +10,7 @@
 namespace localsocket::test {
 
 struct SystemFault {
-  detail::seams::Fault fault;
+  localsocket::detail::seams::Fault fault;
   bool passes = false;  ///< it says "again", and ends some time; any other may last
 };
 

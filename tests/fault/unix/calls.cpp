@@ -40,7 +40,7 @@ struct Replacing : Binding {
   LocalListener old;
 };
 
-const bool listeners = add_calls({
+const bool unix_listeners = add_calls({
     {"bind in place of a live listener",
      [] {
        return prepared(

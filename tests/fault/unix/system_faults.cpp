@@ -11,7 +11,7 @@
 namespace localsocket::test {
 namespace {
 
-using Kind = detail::seams::Fault::Kind;
+using Kind = localsocket::detail::seams::Fault::Kind;
 
 struct Row {
   std::string_view name;
