@@ -2,10 +2,10 @@
 
 #include "core/errors.hpp"
 #include "core/seams.hpp"
+#include "core/stop_callback.hpp"
 
 #include <algorithm>
 #include <new>
-#include <optional>
 #include <utility>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
@@ -66,37 +66,39 @@ void WaitSetMember::notify() noexcept {
 /// The one thread that waits, as long as it does.
 class WaitSetState::WaitingThread {
  public:
-  WaitingThread(WaitSetState& set, const Wait& wait, std::error_code& ec) noexcept : set_(set) {
-    {
-      const std::lock_guard lock(set_.mutex_);
-      if (set_.is_claimed_) {
+  WaitingThread(WaitSetState& set, const Wait& wait, std::error_code& ec) noexcept
+      : claim_(set, ec), on_stop_(ec ? stop_token() : wait.stop_token(), Wake{set.poller_}) {}
+  WaitingThread(const WaitingThread&) = delete;
+  WaitingThread& operator=(const WaitingThread&) = delete;
+
+ private:
+  struct Claim {
+    Claim(WaitSetState& set, std::error_code& ec) noexcept {
+      const std::lock_guard lock(set.mutex_);
+      if (set.is_claimed_) {
         ec = failure(std::errc::operation_not_supported);
         return;
       }
-      set_.open(ec);
+      set.open(ec);
       if (ec) return;
-      claims_ = set_.is_claimed_ = true;
+      set.is_claimed_ = true;
+      claimed = &set;
     }
-    if constexpr (has_stop_callback) on_stop_.emplace(wait.stop_token(), Wake{set_.poller_});
-  }
-  WaitingThread(const WaitingThread&) = delete;
-  WaitingThread& operator=(const WaitingThread&) = delete;
-  ~WaitingThread() {
-    on_stop_.reset();
-    if (!claims_) return;
-    const std::lock_guard lock(set_.mutex_);
-    set_.is_claimed_ = false;
-  }
+    ~Claim() {
+      if (claimed == nullptr) return;
+      const std::lock_guard lock(claimed->mutex_);
+      claimed->is_claimed_ = false;
+    }
 
- private:
+    WaitSetState* claimed = nullptr;
+  };
   struct Wake {
     NativePoller& poller;
     void operator()() const noexcept { poller.wake(); }
   };
 
-  WaitSetState& set_;
-  bool claims_ = false;
-  std::optional<stop_callback<Wake>> on_stop_;
+  Claim claim_;
+  OnStop<Wake> on_stop_;
 };
 
 WaitSetState::~WaitSetState() {

@@ -182,7 +182,7 @@ Waiter::Waiter(Call& call) noexcept : gate_(call.gate_), waker_(NativeWaker::cur
     if (next_ != nullptr) next_->link_ = &next_;
     gate_.waiters_ = this;
   }
-  if constexpr (has_stop_callback) on_stop_.emplace(call.wait_.stop_token(), Wake{waker_});
+  on_stop_.emplace(call.wait_.stop_token(), Wake{waker_});
   seams::tell(seams::Step::waits);
 }
 

@@ -247,7 +247,7 @@ class Waiter {
   NativeWaker& waker_;
   Waiter* next_ = nullptr;
   Waiter** link_ = nullptr;  // what points to this one
-  std::optional<stop_callback<Wake>> on_stop_;
+  std::optional<OnStop<Wake>> on_stop_;
 };
 
 /// Lets `time` pass, or less if the call ends before.

@@ -1,7 +1,9 @@
-// Whether a waiting call may be told of a stop by a callback.
+// How a waiting call is told of a stop.
 #pragma once
 
 #include <localsocket/stop_token.hpp>
+
+#include <type_traits>
 
 namespace localsocket::inline LOCALSOCKET_ABI::detail {
 
@@ -13,5 +15,14 @@ inline constexpr bool has_stop_callback = false;
 #else
 inline constexpr bool has_stop_callback = true;
 #endif
+
+struct NoStopCallback {
+  template <class Callback>
+  NoStopCallback(const stop_token& /*token*/, Callback&& /*callback*/) noexcept {}
+};
+
+/// Calls what it is given when the token is told to stop, as long as it lives; never without has_stop_callback.
+template <class Callback>
+using OnStop = std::conditional_t<has_stop_callback, stop_callback<Callback>, NoStopCallback>;
 
 }  // namespace localsocket::inline LOCALSOCKET_ABI::detail
