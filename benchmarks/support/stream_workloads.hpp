@@ -9,7 +9,7 @@
 
 #include <array>
 #include <cstddef>
-#include <latch>
+#include <future>
 #include <span>
 #include <thread>
 #include <utility>
@@ -104,17 +104,18 @@ void serve_clients(const Session& session) {
 template <StreamTransport T>
 void drive_clients(const Session& session) {
   const std::size_t each = session.count / concurrent_clients;
-  std::latch connected(concurrent_clients + 1);
   std::vector<std::jthread> threads;
+  std::promise<void> start;
+  const std::shared_future<void> started = start.get_future().share();
   for (std::size_t i = 0; i < concurrent_clients; ++i) {
-    threads.emplace_back([&session, &connected, each, stream = T::connect(session.address)]() mutable {
+    threads.emplace_back([&session, started, each, stream = T::connect(session.address)]() mutable {
       std::vector<std::byte> buffer(session.size);
-      connected.arrive_and_wait();
+      started.wait();
       for (std::size_t trip = 0; trip < each; ++trip) round_trip(stream, buffer);
     });
   }
-  connected.arrive_and_wait();
   const Stopwatch stopwatch;
+  start.set_value();
   threads.clear();
   stopwatch.report(each * concurrent_clients);
 }
