@@ -106,11 +106,13 @@ class BufferPool {
   std::optional<PoolMessage> receive_message(std::span<OwnedHandle> handles, const Wait& wait, std::error_code& ec) {
     PoolMessage::Bytes bytes;
     const auto size = messages_.receive(bytes, wait, ec);
-    std::vector<OwnedHandle> taken;
-    if (size) taken = messages_.take_handles(ec);
-    const bool is_good = size == bytes.size() && taken.size() == handles.size();
-    if (ec == Errc::message_too_large || (size && !ec && !is_good)) ec = malformed();
-    if (!size || ec) return std::nullopt;
+    if (!size) {
+      if (ec == Errc::message_too_large) ec = malformed();
+      return std::nullopt;
+    }
+    std::vector<OwnedHandle> taken = messages_.take_handles(ec);
+    if (!ec && (size != bytes.size() || taken.size() != handles.size())) ec = malformed();
+    if (ec) return std::nullopt;
     std::move(taken.begin(), taken.end(), handles.begin());
     return PoolMessage::of(bytes);
   }

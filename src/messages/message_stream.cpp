@@ -29,8 +29,8 @@ auto receive_with_handles(LocalStream& stream, detail::MessageChannel& channel, 
   if (ec) return decltype(receive())();
   auto received = receive();
   if (!received) return received;
-  handles.received = std::exchange(handles.next, {});
-  handles.received_error = std::exchange(handles.next_error, {});
+  handles.received.swap(handles.next);
+  handles.received_error = handles.next_error;
   try {
     std::error_code later;
     channel.writer.acknowledge(stream, handles.unacknowledged, Wait(Wait::Clock::duration::zero()), later);

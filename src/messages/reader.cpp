@@ -59,11 +59,11 @@ class Reading {
  public:
   /// With handles, of which senders read as well, it holds their lock.
   Reading(LocalStream& stream, IncomingHandles* handles, const Wait& wait, std::error_code& ec)
-      : stream_(stream),
-        handles_(handles),
-        wait_(wait),
-        may_begin_(StreamCall::may_begin(stream, Operation::read, wait, ec)) {
-    if (handles_ == nullptr || !may_begin_) return;
+      : stream_(stream), handles_(handles), wait_(wait) {
+    if (handles_ == nullptr) {
+      may_begin_ = StreamCall::may_begin(stream, Operation::read, wait, ec);
+      return;
+    }
     begin(Type::stream, ec);
     if (!ec) lock_.emplace(handles_->mutex, call_->call(), ec);
     may_begin_ = !ec;
@@ -76,7 +76,7 @@ class Reading {
 
   /// Of a sender, in its own call and with its own lock.
   Reading(StreamCall& call, LocalStream& stream, IncomingHandles& handles, const Wait& wait) noexcept
-      : stream_(stream), handles_(&handles), wait_(wait), may_begin_(true), other_call_(&call) {}
+      : stream_(stream), handles_(&handles), wait_(wait), other_call_(&call) {}
 
   std::size_t some(const ReadBuffers& to, std::error_code& ec) {
     if (handles_ != nullptr) return with_handles(to, ec);
@@ -98,34 +98,27 @@ class Reading {
 
   /// Handles in order, each with the bytes that they came with.
   std::size_t with_handles(const ReadBuffers& to, std::error_code& ec) {
-    handles_->waiting.reserve(handles_->waiting.size() + 1);  // nothing may fail once they are ours
-    ArrivedHandles arrived;
-    arrived.begin = handles_->arrived;
-    arrived.handles.swap(handles_->spare);
-    const std::size_t count = call().read_with_handles(to, arrived.handles, ec);
-    handles_->arrived += count;
-    arrived.end = handles_->arrived;
+    IncomingHandles& in = *handles_;
+    in.waiting.reserve(in.waiting.size() + 1);  // nothing may fail once they are ours
+    const std::uint64_t begin = in.arrived;
+    const std::size_t count = call().read_with_handles(to, in.newest, ec);
+    in.arrived += count;
     // A message that is not here whole has had its own: what comes with nothing but its bytes is too much. And the
     // next one's may wait, and those of the one behind it, which came with the rest of a header: there are no third.
-    const bool is_too_much =
-        !arrived.handles.empty() && (arrived.end <= handles_->message_end || handles_->waiting.size() > 1);
+    const bool is_too_much = !in.newest.empty() && (in.arrived <= in.message_end || in.waiting.size() > 1);
     if (ec == Errc::malformed_message || is_too_much) {
-      handles_->fail(Errc::malformed_message);
-      ec = handles_->failure;
+      in.fail(Errc::malformed_message);
+      ec = in.failure;
       return 0;
     }
-    if (arrived.handles.empty()) {
-      handles_->spare.swap(arrived.handles);
-    } else {
-      handles_->waiting.push_back(std::move(arrived));
-    }
+    if (!in.newest.empty()) in.waiting.push_back({begin, in.arrived, std::exchange(in.newest, {})});
     return count;
   }
 
   LocalStream& stream_;
   IncomingHandles* handles_;
   const Wait& wait_;
-  bool may_begin_;
+  bool may_begin_ = true;
   StreamCall* other_call_ = nullptr;
   std::optional<StreamCall> call_;
   std::optional<WriterLock> lock_;
@@ -242,7 +235,7 @@ bool MessageReader::claim(Reading& reading, const Frame& frame, std::error_code&
 std::optional<Frame> MessageReader::next_with_handles(Reading& reading, std::error_code& ec) {
   IncomingHandles& in = *handles_;
   if (!reading.may_begin()) return std::nullopt;
-  if (!read_greeting(reading, ec)) {
+  if (!in.is_greeted && !read_greeting(reading, ec)) {
     if (!ec && in.greeted != 0) ec = error(Operation::read, Errc::malformed_message);  // cut short
     return std::nullopt;
   }

@@ -40,6 +40,7 @@ struct IncomingHandles {
   template <class Condition>
   void fail(Condition why) noexcept {
     failure = error(Operation::read, why);
+    newest.clear();
     waiting.clear();
     next.clear();
   }
@@ -52,9 +53,9 @@ struct IncomingHandles {
   // What a sender has read of the next frame, while the queue was empty.
   std::array<std::byte, size_of_handles_header> begun{};
   std::size_t begun_size = 0;
-  std::uint64_t arrived = 0;  // bytes in all
+  std::uint64_t arrived = 0;        // bytes in all
+  std::vector<OwnedHandle> newest;  // of one read; kept for its memory
   std::vector<ArrivedHandles> waiting;
-  std::vector<OwnedHandle> spare;         // empty: the memory for those of the next read
   std::uint64_t claimed_at = UINT64_MAX;  // where the message begins that `next` belongs to
   std::uint64_t message_end = 0;          // and where it ends
   std::vector<OwnedHandle> next;

@@ -24,6 +24,7 @@ class ControlMessage {
   void put(msghdr& message, std::span<const int> descriptors) noexcept {
     message.msg_control = static_cast<void*>(bytes_);
     message.msg_controllen = static_cast<decltype(message.msg_controllen)>(CMSG_SPACE(descriptors.size_bytes()));
+    std::memset(message.msg_control, 0, message.msg_controllen);  // what is between them goes to the kernel, too
     cmsghdr* const header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
@@ -32,7 +33,7 @@ class ControlMessage {
   }
 
  private:
-  alignas(cmsghdr) std::byte bytes_[CMSG_SPACE(most_descriptors_of_a_message * sizeof(int)) + CMSG_SPACE(64)]{};
+  alignas(cmsghdr) std::byte bytes_[CMSG_SPACE(most_descriptors_of_a_message * sizeof(int)) + CMSG_SPACE(64)];
 };
 
 #if defined(MSG_CMSG_CLOEXEC)
