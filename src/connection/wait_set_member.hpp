@@ -55,7 +55,7 @@ class WaitSetState;
 class WaitSetMembers;
 
 /// One element of the set. It stays where it is and is used again, under another generation, for another object.
-struct WaitSetMember final : Gate::Observer {
+struct alignas(64) WaitSetMember final : Gate::Observer {
   enum class State : unsigned char {
     none,     // free, or on its way in or out
     watched,  // the system is asked about it
@@ -74,12 +74,7 @@ struct WaitSetMember final : Gate::Observer {
   /// What the system is given for it, and gives back.
   std::uint64_t token() const noexcept { return std::uint64_t{generation} << 32 | index; }
 
-  WaitSetState* set = nullptr;
-  // Of the members that are to be looked at whatever the system says.
-  WaitSetMembers* list = nullptr;
-  WaitSetMember* next = nullptr;
-  WaitSetMember* previous = nullptr;
-  // What a report takes, together: it is read for each, and with thousands of members is in no cache.
+  // What a report takes, in one cache line: with thousands of members it is in no cache.
   WaitSet::Key key = 0;
   std::uint32_t index = 0;
   std::uint32_t generation = 0;
@@ -88,7 +83,13 @@ struct WaitSetMember final : Gate::Observer {
   WaitSet::Ready interest{};
   State state = State::none;
   bool observes = false;
+  bool is_plain = false;  // a stream without messages
   Watched watched;
+  WaitSetState* set = nullptr;
+  // Of the members that are to be looked at whatever the system says.
+  WaitSetMembers* list = nullptr;
+  WaitSetMember* next = nullptr;
+  WaitSetMember* previous = nullptr;
 };
 
 /// All members there have been, by their index. Each stays where it is.

@@ -122,6 +122,7 @@ void WaitSetState::add(Key key, Watched&& watched, Ready ready, std::error_code&
   member.key = key;
   member.interest = ready;
   member.watched = std::move(watched);
+  member.is_plain = member.watched.get_if<StreamMember>() != nullptr && !member.watched.messages;
   Gate* const gate = member.watched.gate();
   member.observes = gate != nullptr && gate->observe(member);
   if (gate != nullptr && !member.observes) {
@@ -380,7 +381,9 @@ std::size_t WaitSetState::poll(std::span<Report> out, std::size_t count, Clock::
   {
     const std::lock_guard lock(mutex_);
     is_blocked_ = false;
-    settled = settle(out, count, polled);
+    bool is_to_look = false;
+    settled = settle(out, count, polled, is_to_look);
+    if (!is_to_look) return collect(out, settled, out.size());
   }
   count = look_for_messages(out, count, settled);
   const std::lock_guard lock(mutex_);
@@ -439,7 +442,7 @@ void WaitSetState::put(WaitSetMember& member, const Report& report, std::span<Re
 
 /// What it is ready for, as the system says.
 Ready WaitSetState::seen(WaitSetMember& member, Ready native) noexcept {
-  if (auto* const stream = member.watched.get_if<StreamMember>()) return seen_of_stream(member, **stream, native);
+  if (member.is_plain || member.watched.get_if<StreamMember>() != nullptr) return seen_of_stream(member, native);
   if (auto* const listener = member.watched.get_if<ListenerMember>()) {
     if ((*listener)->has_permit()) return member.interest & Ready::acceptable;
     rest(member, **listener, State::awaits_permit);
@@ -454,18 +457,20 @@ Ready WaitSetState::seen(WaitSetMember& member, Ready native) noexcept {
 }
 
 // A system may tell of a peer that is gone whatever it was asked about, and does not stop.
-Ready WaitSetState::seen_of_stream(WaitSetMember& member, Connection& connection, Ready native) noexcept {
+Ready WaitSetState::seen_of_stream(WaitSetMember& member, Ready native) noexcept {
   const bool has_ended = any(native & Ready::ended);
   const Ready what = (has_ended ? of_streams : native) & member.interest & of_streams;
   if (has_ended && !any(what)) {
-    poller_.remove(connection.native());
+    poller_.remove((*member.watched.get_if<StreamMember>())->native());
     member.state = State::silent;
   }
   return what;
 }
 
-/// Makes reports of what the system says, which is from out[count] on; returns how many there are then.
-std::size_t WaitSetState::settle(std::span<Report> out, std::size_t count, std::size_t polled) noexcept {
+/// Makes reports of what the system says, which is from out[count] on; returns how many there are then, and says
+/// whether messages are to be looked for.
+std::size_t WaitSetState::settle(std::span<Report> out, std::size_t count, std::size_t polled,
+                                 bool& is_to_look) noexcept {
   const auto said = out.subspan(count, polled);
   for (const Report& report : said) {
     const Report native = report;
@@ -473,8 +478,11 @@ std::size_t WaitSetState::settle(std::span<Report> out, std::size_t count, std::
     if (member == nullptr) continue;
     const Ready what = seen(*member, native.what);
     if (!any(what)) continue;
-    const bool is_to_look = member->watched.messages && any(what & Ready::readable) && member->round != round_;
-    put(*member, is_to_look ? Report{native.key, what | message_to_look_for} : Report{member->key, what}, out, count);
+    const bool may_be_message =
+        !member->is_plain && member->watched.messages && any(what & Ready::readable) && member->round != round_;
+    is_to_look = is_to_look || may_be_message;
+    put(*member, may_be_message ? Report{native.key, what | message_to_look_for} : Report{member->key, what}, out,
+        count);
   }
   return count;
 }

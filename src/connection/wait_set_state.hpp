@@ -67,10 +67,10 @@ class WaitSetState {
   WaitSetMember* member_of(std::uint64_t token) noexcept;
   Ready known(WaitSetMember& member) noexcept;
   Ready seen(WaitSetMember& member, Ready native) noexcept;
-  Ready seen_of_stream(WaitSetMember& member, Connection& connection, Ready native) noexcept;
+  Ready seen_of_stream(WaitSetMember& member, Ready native) noexcept;
   void put(WaitSetMember& member, const Report& report, std::span<Report> out, std::size_t& count) noexcept;
   std::size_t collect(std::span<Report> out, std::size_t count, std::size_t most) noexcept;
-  std::size_t settle(std::span<Report> out, std::size_t count, std::size_t polled) noexcept;
+  std::size_t settle(std::span<Report> out, std::size_t count, std::size_t polled, bool& is_to_look) noexcept;
   void look_for_handles() noexcept;
 
   // On the waiting thread.
