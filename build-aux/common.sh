@@ -90,6 +90,9 @@ want_peers() {
     'nodejs: command -v node' \
     'qt6-base-dev: test -d /usr/include/*/qt6/QtNetwork' \
     'libnng-dev: test -e /usr/include/nng/nng.h' \
+    'iceoryx: command -v iox-roudi' \
+    'libiceoryx-posh-dev: test -d /usr/include/iceoryx' \
+    'cmake: command -v cmake' \
     'libzmq3-dev: test -e /usr/include/zmq.h'
 }
 

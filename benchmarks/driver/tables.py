@@ -97,6 +97,7 @@ FRAME_CONTENDERS = [
     Contender("localsocket", built("lent_buffers")),
     Contender("socket", built("raw_frames"),
               does={name: f"copied-{name}" for name in FRAME_KINDS}),
+    Contender("iceoryx", built("iceoryx"), "libiceoryx-posh-dev, cmake and iceoryx"),
 ]
 
 DRIVERS = {"clients": RAW, "many": Contender("load", built("raw_epoll"))}
