@@ -2,6 +2,7 @@
 #include <localsocket/shared_memory.hpp>
 
 #include "core/errors.hpp"
+#include "core/handle_passing.hpp"
 #include "core/little_endian.hpp"
 #include "generation.hpp"
 
@@ -155,6 +156,7 @@ class Lending : public BufferPool {
     ec.clear();  // it is on its way
     messages_ = std::move(messages);
     layout_ = layout;
+    expect_no_handles(messages_);
     free_ = layout.all();
     return true;
   }
@@ -281,9 +283,13 @@ class Borrowing : public BufferPool {
     if (is_good) memory_ = SharedMemory::adopt(std::move(handle[0]), layout.total_size(), ec);
     const bool is_other = ec == std::errc::operation_not_supported || ec == std::errc::invalid_argument;
     if (!is_good || is_other) ec = malformed();
-    if (ec) fail(ec);  // whatever it is: the handle is gone
+    if (ec) {
+      fail(ec);  // whatever it is: the handle is gone
+      return false;
+    }
     layout_ = layout;
-    return !ec;
+    expect_no_handles(messages_);
+    return true;
   }
 
   std::optional<Lent> receive_lent(const Wait& wait, std::error_code& ec) {

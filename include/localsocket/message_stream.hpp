@@ -19,9 +19,12 @@
 
 namespace localsocket::inline LOCALSOCKET_ABI {
 
+class MessageStream;
+
 namespace detail {
 class MessageChannel;
 class ReadAhead;
+void expect_no_handles(MessageStream& stream) noexcept;
 }  // namespace detail
 
 /// How the bytes of a stream are cut into messages.
@@ -224,6 +227,7 @@ class LOCALSOCKET_EXPORT MessageStream {
   friend class MessageBatch;
   friend class WaitSet;
   friend class detail::ReadAhead;
+  friend void detail::expect_no_handles(MessageStream& stream) noexcept;
 
   // Inline, because with small messages a call would cost as much as reading them. One byte holds a varint below 128;
   // with other framings read_ahead_ is null. (Not an optional: copying one, flag and all, takes longer than the rest.)

@@ -8,7 +8,11 @@
 #include <system_error>
 #include <vector>
 
-namespace localsocket::inline LOCALSOCKET_ABI::detail {
+namespace localsocket::inline LOCALSOCKET_ABI {
+
+class MessageStream;
+
+namespace detail {
 
 /// Those that came with some bytes: `begin` is how many bytes had come before, and `end` how many with these.
 struct ArrivedHandles {
@@ -16,6 +20,10 @@ struct ArrivedHandles {
   std::uint64_t end = 0;
   std::vector<OwnedHandle> handles;
 };
+
+/// No message of the stream, which carries handles, has any from now on: a read does not look for them, and the system
+/// closes those that come all the same. Defined with MessageStream.
+void expect_no_handles(MessageStream& stream) noexcept;
 
 // What a backend provides.
 
@@ -32,4 +40,5 @@ bool handles_need_acknowledgement() noexcept;
 /// Another one for the same thing, for this process alone.
 OwnedHandle duplicate_handle(NativeHandle handle, std::error_code& ec) noexcept;
 
-}  // namespace localsocket::inline LOCALSOCKET_ABI::detail
+}  // namespace detail
+}  // namespace localsocket::inline LOCALSOCKET_ABI

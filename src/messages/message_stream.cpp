@@ -56,6 +56,8 @@ std::shared_ptr<detail::ReadAhead> detail::ReadAhead::of(const MessageStream& st
   return stream.channel_;
 }
 
+void detail::expect_no_handles(MessageStream& stream) noexcept { stream.channel_->reader.expect_no_handles(); }
+
 MessageStream::MessageStream() noexcept = default;
 MessageStream::MessageStream(MessageStream&& other) noexcept { *this = std::move(other); }
 MessageStream::~MessageStream() = default;

@@ -101,7 +101,7 @@ class Reading {
     IncomingHandles& in = *handles_;
     in.waiting.reserve(in.waiting.size() + 1);  // nothing may fail once they are ours
     const std::uint64_t begin = in.arrived;
-    const std::size_t count = call().read_with_handles(to, in.newest, ec);
+    const std::size_t count = in.are_over ? call().read_some(to, ec) : call().read_with_handles(to, in.newest, ec);
     in.arrived += count;
     // A message that is not here whole has had its own: what comes with nothing but its bytes is too much. And the
     // next one's may wait, and those of the one behind it, which came with the rest of a header: there are no third.
@@ -213,7 +213,9 @@ bool MessageReader::claim(Reading& reading, const Frame& frame, std::error_code&
   in.next.clear();
   in.next_error.clear();
   bool is_good = true;
-  if (handles_are_numbers()) {
+  if (in.are_over) {
+    is_good = frame.handles == 0;
+  } else if (handles_are_numbers()) {
     if (frame.handles != 0) reading.call().take_from_peer(numbers_in(queue_.bytes(), frame.handles), in.next, ec);
     if (ec == std::errc::permission_denied) in.next_error = std::exchange(ec, {});
     is_good = ec != Errc::malformed_message;

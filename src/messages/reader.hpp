@@ -48,6 +48,7 @@ struct IncomingHandles {
   KeptHandles& kept;        // which the peer acknowledges
   WriterMutex mutex;        // senders read, too: for the peer's greeting and acknowledgements
   std::error_code failure;  // for good
+  bool are_over = false;    // no message may have any
   std::atomic<bool> is_greeted{false};
   std::size_t greeted = 0;  // bytes of it that have come and are right
   // What a sender has read of the next frame, while the queue was empty.
@@ -84,6 +85,10 @@ class MessageReader {
   // Of the framing with handles.
   void carry(std::unique_ptr<IncomingHandles> handles) noexcept { handles_ = std::move(handles); }
   IncomingHandles& handles() noexcept { return *handles_; }
+  void expect_no_handles() noexcept {
+    handles_->are_over = true;
+    if (!handles_->waiting.empty()) handles_->fail(Errc::malformed_message);
+  }
   // A sender calls these before it writes. They read from the stream, as a receive at the same time may.
   void await_greeting(LocalStream& stream, const Wait& wait, std::error_code& ec);
   /// Until at most so many handles are kept. operation_would_block: a message that has to be received is in front.

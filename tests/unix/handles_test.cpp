@@ -104,6 +104,54 @@ TEST_F(LyingPeer, SendsThemWithItsGreeting) {
   EXPECT_CODE(ec, std::errc::operation_not_supported);
 }
 
+/// A lender, all of whose messages but the first are to have none.
+class LyingLenderOfDescriptors : public LyingPeer {
+ protected:
+  static std::string control(char kind, char number, char value) {
+    return frame(0, kind == 1 ? 1 : 0, std::string{kind, number, value, 0, 0, 0, 0, 0, 0, 0});
+  }
+  void SetUp() override {
+    memory.read_only_for_peer();
+    posix::send_descriptors(peer, {{memory.handle_for_peer()}}, control(1, 3, 100));
+    peer.write_all(control(2, 0, 1));
+    ASSERT_TRUE(borrower.receive(10s));
+    before = open_handles();
+  }
+
+  SharedMemory memory = SharedMemory::create(3 * 4096);
+  BufferBorrower borrower = BufferBorrower(std::move(messages));
+};
+
+TEST_F(LyingLenderOfDescriptors, SendsThemWithABufferUntold) {
+  for (int i = 0; i < 20; ++i) {
+    send(200, control(2, 1, 1));
+    EXPECT_TRUE(borrower.receive(10s));
+    EXPECT_EQ(open_handles(), before) << "the system has closed them";
+  }
+}
+
+TEST_F(LyingLenderOfDescriptors, TellsOfThem) {
+  std::string lend = control(2, 1, 1);
+  lend[1] = 1;
+  send(1, lend);
+  std::error_code ec;
+  EXPECT_FALSE(borrower.receive(10s, ec));
+  EXPECT_CODE(ec, Errc::malformed_message);
+}
+
+TEST_F(LyingPeer, SendsMoreOfThemBehindTheMemoryOfBuffers) {
+  SharedMemory memory = SharedMemory::create(3 * 4096);
+  memory.read_only_for_peer();
+  const std::string set_up = frame(0, 1, std::string("\1\3\144\0\0\0\0\0\0\0", 10));
+  posix::send_descriptors(peer, {{memory.handle_for_peer()}}, std::string_view(set_up).substr(0, 3));
+  std::error_code ec;
+  BufferBorrower borrower(std::move(messages));
+  EXPECT_FALSE(borrower.receive(0s, ec));
+  send(2, std::string_view(set_up).substr(3));
+  EXPECT_FALSE(borrower.receive(10s, ec));
+  EXPECT_CODE(ec, Errc::malformed_message);
+}
+
 TEST_F(LyingPeer, SaysMoreThanCanBe) {
   send(posix::most_descriptors, frame(0, static_cast<char>(253), "x"));
   expect_malformed();
