@@ -110,19 +110,26 @@ class LyingLenderOfDescriptors : public LyingPeer {
   static std::string control(char kind, char number, char value) {
     return frame(0, kind == 1 ? 1 : 0, std::string{kind, number, value, 0, 0, 0, 0, 0, 0, 0});
   }
-  void SetUp() override {
+  /// Three buffers of 100 bytes, and the descriptor with the first bytes of that.
+  void begin_set_up() {
     memory.read_only_for_peer();
-    posix::send_descriptors(peer, {{memory.handle_for_peer()}}, control(1, 3, 100));
+    posix::send_descriptors(peer, {{memory.handle_for_peer()}}, std::string_view(set_up).substr(0, 3));
+  }
+  void connect() {
+    begin_set_up();
+    peer.write_all(std::string_view(set_up).substr(3));
     peer.write_all(control(2, 0, 1));
     ASSERT_TRUE(borrower.receive(10s));
     before = open_handles();
   }
 
+  const std::string set_up = control(1, 3, 100);
   SharedMemory memory = SharedMemory::create(3 * 4096);
   BufferBorrower borrower = BufferBorrower(std::move(messages));
 };
 
 TEST_F(LyingLenderOfDescriptors, SendsThemWithABufferUntold) {
+  connect();
   for (int i = 0; i < 20; ++i) {
     send(200, control(2, 1, 1));
     EXPECT_TRUE(borrower.receive(10s));
@@ -131,6 +138,7 @@ TEST_F(LyingLenderOfDescriptors, SendsThemWithABufferUntold) {
 }
 
 TEST_F(LyingLenderOfDescriptors, TellsOfThem) {
+  connect();
   std::string lend = control(2, 1, 1);
   lend[1] = 1;
   send(1, lend);
@@ -139,13 +147,9 @@ TEST_F(LyingLenderOfDescriptors, TellsOfThem) {
   EXPECT_CODE(ec, Errc::malformed_message);
 }
 
-TEST_F(LyingPeer, SendsMoreOfThemBehindTheMemoryOfBuffers) {
-  SharedMemory memory = SharedMemory::create(3 * 4096);
-  memory.read_only_for_peer();
-  const std::string set_up = frame(0, 1, std::string("\1\3\144\0\0\0\0\0\0\0", 10));
-  posix::send_descriptors(peer, {{memory.handle_for_peer()}}, std::string_view(set_up).substr(0, 3));
+TEST_F(LyingLenderOfDescriptors, SendsMoreOfThemBehindTheMemory) {
+  begin_set_up();
   std::error_code ec;
-  BufferBorrower borrower(std::move(messages));
   EXPECT_FALSE(borrower.receive(0s, ec));
   send(2, std::string_view(set_up).substr(3));
   EXPECT_FALSE(borrower.receive(10s, ec));
