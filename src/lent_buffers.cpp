@@ -102,19 +102,12 @@ class BufferPool {
     if (!may_pass) fail(ec);
   }
 
-  /// The next one, in memory that the peer cannot change, and with exactly so many handles. Nothing: the end, or an
-  /// error.
-  std::optional<PoolMessage> receive_message(std::span<OwnedHandle> handles, const Wait& wait, std::error_code& ec) {
+  /// The next one, in memory that the peer cannot change. Nothing: the end, or an error.
+  std::optional<PoolMessage> receive_message(const Wait& wait, std::error_code& ec) {
     PoolMessage::Bytes bytes;
     const auto size = messages_.receive(bytes, wait, ec);
-    if (!size) {
-      if (ec == Errc::message_too_large) ec = malformed();
-      return std::nullopt;
-    }
-    std::vector<OwnedHandle> taken = messages_.take_handles(ec);
-    if (!ec && (size != bytes.size() || taken.size() != handles.size())) ec = malformed();
-    if (ec) return std::nullopt;
-    std::move(taken.begin(), taken.end(), handles.begin());
+    if (size ? size != bytes.size() : ec == Errc::message_too_large) ec = malformed();
+    if (!size || ec) return std::nullopt;
     return PoolMessage::of(bytes);
   }
 
@@ -218,7 +211,7 @@ class Lending : public BufferPool {
   }
 
   bool take_return(const Wait& wait, std::error_code& ec) {
-    const auto message = receive_message({}, wait, ec);
+    const auto message = receive_message(wait, ec);
     if (!message && !ec) ec = error(Operation::write, std::errc::broken_pipe);
     if (message && !is_return(*message)) ec = malformed();
     settle(ec);
@@ -254,7 +247,7 @@ class Borrowing : public BufferPool {
 
   std::optional<Lent> receive(const Wait& wait, std::error_code& ec) {
     if (!may_begin(ec)) return std::nullopt;
-    if (std::error_code later; untold_ != 0 || messages_.has_unsent()) tell(later);
+    if (std::error_code later; untold_ != 0 || messages_.has_unsent()) tell({}, later);
     if (memory_.is_open()) return receive_lent(wait, ec);
     const Wait all = of_all_steps(wait);
     return set_up(all, ec) ? receive_lent(all, ec) : std::nullopt;
@@ -266,21 +259,20 @@ class Borrowing : public BufferPool {
       return;
     }
     borrowed_ &= ~only(index);
-    untold_ |= only(index);
-    tell(ec);
+    tell(only(index), ec);
   }
 
  private:
   /// The memory; what the peer says of it is compared with what the system says.
   bool set_up(const Wait& wait, std::error_code& ec) {
-    std::array<OwnedHandle, 1> handle;
-    const auto message = receive_message(handle, wait, ec);
+    const auto message = receive_message(wait, ec);
+    std::vector<OwnedHandle> handles = message ? messages_.take_handles(ec) : std::vector<OwnedHandle>();
     fail_if_final(ec);
-    if (!message) return false;
+    if (!message || ec) return false;
     const BufferLayout layout{message->number, static_cast<std::size_t>(message->value)};
-    const bool is_good = message->kind == PoolMessage::Kind::set_up && layout.buffer_size == message->value &&
-                         layout.has_some() && layout.fits();
-    if (is_good) memory_ = SharedMemory::adopt(std::move(handle[0]), layout.total_size(), ec);
+    const bool is_good = message->kind == PoolMessage::Kind::set_up && handles.size() == 1 &&
+                         layout.buffer_size == message->value && layout.has_some() && layout.fits();
+    if (is_good) memory_ = SharedMemory::adopt(std::move(handles[0]), layout.total_size(), ec);
     const bool is_other = ec == std::errc::operation_not_supported || ec == std::errc::invalid_argument;
     if (!is_good || is_other) ec = malformed();
     if (ec) {
@@ -293,7 +285,7 @@ class Borrowing : public BufferPool {
   }
 
   std::optional<Lent> receive_lent(const Wait& wait, std::error_code& ec) {
-    const auto message = receive_message({}, wait, ec);
+    const auto message = receive_message(wait, ec);
     if (message && !is_lent(*message)) ec = malformed();
     fail_if_final(ec);
     if (!message || ec) return std::nullopt;
@@ -308,23 +300,24 @@ class Borrowing : public BufferPool {
            message.value <= layout_.buffer_size && (borrowed_ & only(message.number)) == 0;
   }
 
-  /// Tells the lender of all that it does not know, by one message. One thread at a time, or they would have to wait
-  /// for each other in the send. There is space for it, unless the lender lends on without reading returns: then they
-  /// stay here.
-  void tell(std::error_code& ec) {
+  /// Tells the lender of these and of all others that it does not know, by one message. One thread at a time, or they
+  /// would have to wait for each other in the send. There is space for it, unless the lender lends on without reading
+  /// returns: then they stay here.
+  void tell(BufferSet returned, std::error_code& ec) {
     const std::lock_guard lock(telling_);
-    const BufferSet told = untold_.exchange(0);
+    const BufferSet told = untold_ | returned;
     if (told == 0) {
       messages_.flush(without_waiting(), ec);
     } else {
       const PoolMessage message{PoolMessage::Kind::give_back, 0, told};
-      if (!messages_.send(message.bytes(), without_waiting(), ec)) untold_ |= told;
+      const bool is_told = messages_.send(message.bytes(), without_waiting(), ec);
+      untold_.store(is_told ? 0 : told, std::memory_order_relaxed);
     }
   }
 
   std::atomic<BufferSet> borrowed_{0};
-  std::atomic<BufferSet> untold_{0};  // given back, of which the lender has not been told
   std::mutex telling_;
+  std::atomic<BufferSet> untold_{0};  // given back, of which the lender has not been told; by whoever has the mutex
 };
 
 }  // namespace detail

@@ -79,9 +79,9 @@ class Reading {
       : stream_(stream), handles_(&handles), wait_(wait), other_call_(&call) {}
 
   std::size_t some(const ReadBuffers& to, std::error_code& ec) {
-    if (handles_ != nullptr) return with_handles(to, ec);
-    begin(Type::stream, ec);
-    return ec ? 0 : call_->read_some(to, ec);
+    if (handles_ == nullptr) begin(Type::stream, ec);
+    if (handles_ != nullptr && !handles_->are_over) return with_handles(to, ec);
+    return ec ? 0 : call().read_some(to, ec);
   }
 
   StreamCall& call() noexcept { return other_call_ != nullptr ? *other_call_ : *call_; }
@@ -101,7 +101,7 @@ class Reading {
     IncomingHandles& in = *handles_;
     in.waiting.reserve(in.waiting.size() + 1);  // nothing may fail once they are ours
     const std::uint64_t begin = in.arrived;
-    const std::size_t count = in.are_over ? call().read_some(to, ec) : call().read_with_handles(to, in.newest, ec);
+    const std::size_t count = call().read_with_handles(to, in.newest, ec);
     in.arrived += count;
     // A message that is not here whole has had its own: what comes with nothing but its bytes is too much. And the
     // next one's may wait, and those of the one behind it, which came with the rest of a header: there are no third.
@@ -208,25 +208,23 @@ bool MessageReader::claim_arrived(const Frame& frame, std::uint64_t at) {
 /// Has the handles of the frame that is first in the queue, once, whatever ends the calls that read it.
 bool MessageReader::claim(Reading& reading, const Frame& frame, std::error_code& ec) {
   IncomingHandles& in = *handles_;
+  const auto malformed = [&] {
+    in.fail(Errc::malformed_message);
+    ec = in.failure;
+    return false;
+  };
+  if (in.are_over) return frame.handles == 0 || malformed();
   const std::uint64_t at = in.arrived - queue_.size();
   if (in.claimed_at == at) return true;
   in.next.clear();
   in.next_error.clear();
-  bool is_good = true;
-  if (in.are_over) {
-    is_good = frame.handles == 0;
-  } else if (handles_are_numbers()) {
+  if (handles_are_numbers()) {
     if (frame.handles != 0) reading.call().take_from_peer(numbers_in(queue_.bytes(), frame.handles), in.next, ec);
     if (ec == std::errc::permission_denied) in.next_error = std::exchange(ec, {});
-    is_good = ec != Errc::malformed_message;
-    if (ec && is_good) return false;  // something was lacking: the message stays
-  } else {
-    is_good = claim_arrived(frame, at);
-  }
-  if (!is_good) {
-    in.fail(Errc::malformed_message);
-    ec = in.failure;
-    return false;
+    if (ec == Errc::malformed_message) return malformed();
+    if (ec) return false;  // something was lacking: the message stays
+  } else if (!claim_arrived(frame, at)) {
+    return malformed();
   }
   in.claimed_at = at;
   in.message_end = at + frame.total();
