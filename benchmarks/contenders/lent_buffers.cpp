@@ -5,6 +5,7 @@
 
 #include <localsocket/localsocket.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -27,10 +28,13 @@ using localsocket::MessageStream;
 class Sender {
  public:
   Sender(const std::string& address, const Frames& frames)
-      : lender_(BufferLender::create(MessageStream(LocalStream::connect(address), {.handles = true}),
-                                     {.buffer_size = frames.size, .buffers = frames.under_way})),
-        buffer_(lender_.acquire()),
-        under_way_(frames.under_way) {}
+      : under_way_(frames.under_way),
+        lender_(BufferLender::create(MessageStream(LocalStream::connect(address), {.handles = true}),
+                                     {.buffer_size = frames.size, .buffers = frames.under_way})) {
+    std::vector<LentBuffer> all = acquire(frames.under_way);
+    for (LentBuffer& buffer : all) std::ranges::fill(buffer.bytes(), std::byte{});
+    buffer_ = std::move(all.front());
+  }
 
   std::span<std::byte> frame() { return buffer_.bytes(); }
 
@@ -40,15 +44,18 @@ class Sender {
     buffer_ = lender_.acquire();
   }
 
-  void finish() {
-    std::vector<LentBuffer> others(under_way_ - 1);
-    for (LentBuffer& other : others) other = lender_.acquire();
-  }
+  void finish() { acquire(under_way_ - 1); }
 
  private:
+  std::vector<LentBuffer> acquire(std::size_t count) {
+    std::vector<LentBuffer> buffers(count);
+    for (LentBuffer& buffer : buffers) buffer = lender_.acquire();
+    return buffers;
+  }
+
+  std::size_t under_way_;
   BufferLender lender_;
   LentBuffer buffer_;
-  std::size_t under_way_;
 };
 
 class Receiver {
