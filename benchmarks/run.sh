@@ -56,4 +56,4 @@ if [ "$platform" = windows ]; then
 fi
 
 say 'measuring'
-"$python" benchmarks/driver --programs "$work/benchmarks" --output "$work/results" $quick $windows "$@"
+$at_fixed_addresses "$python" benchmarks/driver --programs "$work/benchmarks" --output "$work/results" $quick $windows "$@"

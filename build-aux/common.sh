@@ -163,9 +163,16 @@ build() {
   meson compile -C "$dir" -j "$JOBS" ${TARGETS-}
 }
 
+# What a command that runs Wine begins with, once that is started. Debian's loader for 64 bits has its heap anywhere in
+# the gigabyte behind 0x7d000000. Once in some thousand starts that is where Windows has its shared data, 0x7ffe0000,
+# and the program ends with 1 and without a word. Without randomness, which children inherit, it is right behind the
+# loader (personality(2), which a container may refuse).
+at_fixed_addresses=
+
 # Wine with a world of its own in the build directory, its server kept running: a program then starts ten times
 # faster. The server is stopped, and with it whatever still runs, when the script ends.
 start_wine() {
+  if setarch -R true 2>/dev/null; then at_fixed_addresses='setarch -R'; fi
   mkdir -p "$BUILD_DIR/wine"
   WINEPREFIX=$(cd "$BUILD_DIR/wine" && pwd)
   WINEDEBUG=-all
@@ -183,13 +190,13 @@ start_wine() {
   fi
   wineserver -p
   # The first program starts Wine's services, which keep its output open: not to be a test's, whose end is awaited.
-  wine cmd /c exit >"$WINEPREFIX/start.log" 2>&1 </dev/null
+  $at_fixed_addresses wine cmd /c exit >"$WINEPREFIX/start.log" 2>&1 </dev/null
 }
 
 boot_wine() {
   # A crashed program ends at once, rather than in a debugger.
-  wineboot --init &&
-    wine reg add 'HKLM\Software\Microsoft\Windows NT\CurrentVersion\AeDebug' /v Auto /d 0 /f &&
+  $at_fixed_addresses wineboot --init &&
+    $at_fixed_addresses wine reg add 'HKLM\Software\Microsoft\Windows NT\CurrentVersion\AeDebug' /v Auto /d 0 /f &&
     wineserver -w
 }
 

@@ -37,11 +37,18 @@ say "making a file of $mebibytes MiB of random bytes"
 head -c "$((mebibytes * 1024 * 1024))" /dev/urandom >"$work/sent.bin"
 
 say "sending it to \"$address\""
-# Output goes to files: what Wine is given as standard output should not be a Unix pipe. A minute is plenty.
-timeout 60 $wine "$programs/file_receiver$exe" "$address" "$work/received.bin" >"$work/receiver.log" 2>&1 </dev/null &
+# run NAME ARGUMENT...: its output goes to a file, as what Wine is given for it should not be a Unix pipe. A minute is
+# plenty.
+run() {
+  name=$1
+  shift
+  # shellcheck disable=SC2086  # a list of words
+  timeout 60 $at_fixed_addresses $wine "$programs/file_$name$exe" "$@" >"$work/$name.log" 2>&1 </dev/null
+}
+run receiver "$address" "$work/received.bin" &
 receiver=$!
 sent=0
-timeout 60 $wine "$programs/file_sender$exe" "$address" "$work/sent.bin" >"$work/sender.log" 2>&1 </dev/null || sent=$?
+run sender "$address" "$work/sent.bin" || sent=$?
 received=0
 wait "$receiver" || received=$?
 

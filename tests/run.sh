@@ -32,7 +32,7 @@ run() {
   say "$platform: building in $BUILD_DIR/$platform"
   build "$platform" -Dtests=enabled -Dexamples=enabled "$@" || return
   say "$platform: testing"
-  meson test -C "$BUILD_DIR/$platform" --no-rebuild --num-processes "$JOBS" --print-errorlogs \
+  $at_fixed_addresses meson test -C "$BUILD_DIR/$platform" --no-rebuild --num-processes "$JOBS" --print-errorlogs \
     --timeout-multiplier "$((multiplier * ${TIMEOUT_MULTIPLIER:-1}))" </dev/null
 }
 
