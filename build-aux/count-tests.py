@@ -71,7 +71,8 @@ def main(logs):
             elif not any(event == "FAILED" for _, event, _ in inside):
                 # Every case passed, and yet the program failed: a sanitizer's report, or a crash at exit.
                 said = (entry.get("stdout", "") + entry.get("stderr", "")).split("\n")
-                add("failed", name, f"{result} ({entry.get('returncode')}), its last words: {' '.join(said[-5:]).strip()}")
+                words = " ".join(said[-5:]).strip() or "none"
+                add("failed", name, f"{result} ({entry.get('returncode')}), its last words: {words}")
 
     print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
     return 1 if count["failed"] or not count["passed"] else 0
