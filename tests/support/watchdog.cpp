@@ -16,6 +16,7 @@ namespace localsocket::test {
 struct Watchdog::Timer {
   Timer(std::string what, std::chrono::seconds limit)
       : thread([this, what = std::move(what), limit] {
+          has_begun.set();
           do {
             if (over.wait_for(limit)) return;
           } while (has_restarted.exchange(false));
@@ -23,10 +24,14 @@ struct Watchdog::Timer {
                        static_cast<long long>(limit.count()));
           std::fflush(nullptr);
           std::abort();
-        }) {}
+        }) {
+    // A test that forks copies the locks of the sanitizer's allocator, one of which a thread may hold that begins.
+    has_begun.wait();
+  }
   ~Timer() { over.set(); }
 
   std::atomic<bool> has_restarted{false};
+  Event has_begun;
   Event over;
   Thread thread;
 };
