@@ -163,10 +163,10 @@ build() {
   meson compile -C "$dir" -j "$JOBS" ${TARGETS-}
 }
 
-# What a command that runs Wine begins with, once that is started. Debian's loader for 64 bits has its heap anywhere in
-# the gigabyte behind 0x7d000000. Once in some thousand starts that is where Windows has its shared data, 0x7ffe0000,
-# and the program ends with 1 and without a word. Without randomness, which children inherit, it is right behind the
-# loader (personality(2), which a container may refuse).
+# Goes before every command that runs Wine; start_wine sets it. The loader that Debian has for 64 bits gets its heap at
+# a random address in the gigabyte after 0x7d000000. If that is 0x7ffe0000, where Windows has its shared data, Wine exits
+# with 1 and without a message: once in some thousand starts. Without randomness (personality(2); children inherit it, a
+# container may refuse it) the heap is right after the loader.
 at_fixed_addresses=
 
 # Wine with a world of its own in the build directory, its server kept running: a program then starts ten times

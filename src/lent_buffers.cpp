@@ -317,7 +317,8 @@ class Borrowing : public BufferPool {
 
   std::atomic<BufferSet> borrowed_{0};
   std::mutex telling_;
-  std::atomic<BufferSet> untold_{0};  // given back, of which the lender has not been told; by whoever has the mutex
+  // Given back, and the lender has not been told. Changed with the mutex held; any thread may look at it.
+  std::atomic<BufferSet> untold_{0};
 };
 
 }  // namespace detail

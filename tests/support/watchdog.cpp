@@ -25,7 +25,8 @@ struct Watchdog::Timer {
           std::fflush(nullptr);
           std::abort();
         }) {
-    // A test that forks copies the locks of the sanitizer's allocator, one of which a thread may hold that begins.
+    // While it begins it may hold a lock of the sanitizer's allocator, and a child that a test forks then would wait
+    // for that lock for ever.
     has_begun.wait();
   }
   ~Timer() { over.set(); }
